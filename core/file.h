@@ -1,5 +1,5 @@
-// Files: read whole with a size limit, written through a temporary name that is synced and renamed, so that no reader
-// ever sees half a file and a kill at any moment leaves the old one in place.
+// Files: read whole with a size limit, written through a temporary name that is synced and renamed,
+// so that no reader ever sees half a file and a kill at any moment leaves the old one in place.
 #ifndef SIEVE_CORE_FILE_H
 #define SIEVE_CORE_FILE_H
 
@@ -15,10 +15,12 @@ typedef struct Bytes {
 
 void bytes_free(Bytes *bytes);
 
-// The whole file. Refuses directories and files of more than limit bytes. One zero byte follows data (not counted).
+// The whole file. Refuses directories and files of more than limit bytes. One zero byte follows
+// data (not counted).
 bool file_read(const char *path, size_t limit, Bytes *bytes, Error *error);
 
-// Replaces path by these bytes at once (temporary name in the same directory, fsync, rename); nothing stays behind on failure.
+// Replaces path by these bytes at once (temporary name in the same directory, fsync, rename);
+// nothing stays behind on failure.
 bool file_write(const char *path, const void *data, size_t size, Error *error);
 
 bool file_exists(const char *path);
@@ -30,7 +32,8 @@ bool directory_create(const char *path, Error *error);
 // a/b in a new string, which the caller frees; b alone where it is absolute.
 char *path_join(const char *a, const char *b);
 
-// A growing text; text is always zero-terminated and never NULL after the first append. Zero-initialise it.
+// A growing text; text is always zero-terminated and never NULL after the first append.
+// Zero-initialise it.
 typedef struct Text {
     char *text;
     size_t length, capacity;
@@ -39,5 +42,9 @@ typedef struct Text {
 void text_append(Text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_append_bytes(Text *text, const void *bytes, size_t size);
 void text_free(Text *text);
+
+// Bytes of the UTF-8 character (RFC 3629) that text[0..length) begins with: 1 to 4, or 0 where it
+// begins with none.
+size_t utf8_length(const char *text, size_t length);
 
 #endif

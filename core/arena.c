@@ -1,0 +1,83 @@
+#include "core/arena.h"
+
+#include <stdlib.h>
+#include "core/error.h"
+
+enum { ALIGNMENT = 64 };
+static const int64_t FIRST_BLOCK = 1 << 20;
+
+typedef struct Block {
+    struct Block *previous;
+    int64_t size, used;
+    unsigned char *memory;
+} Block;
+
+struct Arena {
+    Block *block; // the newest; the one that is filled
+    int64_t used; // bytes in all blocks
+};
+
+static Block *block_create(int64_t size, Block *previous)
+{
+    Block *block = allocate(sizeof *block);
+    void *memory = aligned_alloc(ALIGNMENT, (size_t)size);
+    if (!memory) panic("out of memory: an arena needs %lld MB", (long long)(size >> 20));
+    *block = (Block){previous, size, 0, memory};
+    return block;
+}
+
+static void blocks_free(Block *block)
+{
+    while (block) {
+        Block *previous = block->previous;
+        free(block->memory);
+        free(block);
+        block = previous;
+    }
+}
+
+Arena *arena_create(void)
+{
+    return allocate_zeroed(sizeof(Arena));
+}
+
+void arena_free(Arena *arena)
+{
+    if (!arena) return;
+    blocks_free(arena->block);
+    free(arena);
+}
+
+void *arena_allocate(Arena *arena, int64_t bytes)
+{
+    bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    Block *block = arena->block;
+    if (!block || block->size - block->used < bytes) {
+        int64_t size = block ? 2 * block->size : FIRST_BLOCK;
+        while (size < bytes) size *= 2;
+        block = arena->block = block_create(size, block);
+    }
+    void *memory = block->memory + block->used;
+    block->used += bytes;
+    arena->used += bytes;
+    return memory;
+}
+
+void arena_reset(Arena *arena)
+{
+    Block *block = arena->block;
+    if (block && block->previous) { // it took several: next time one block holds it all
+        int64_t size = FIRST_BLOCK;
+        while (size < arena->used + arena->used / 8) size *= 2;
+        blocks_free(block);
+        arena->block = block_create(size, NULL);
+    } else if (block) {
+        block->used = 0;
+    }
+    arena->used = 0;
+}
+
+int64_t arena_used(const Arena *arena)
+{
+    return arena->used;
+}

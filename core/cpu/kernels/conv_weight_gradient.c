@@ -1,0 +1,153 @@
+// dweight[ky][kx][ci][co] = sum over output pixels of x[that pixel's tap (ky, kx)][ci] *
+// dy[pixel][co]: a product in which the pixels are k. Tiles hold 6 values of (ky, kx, ci) by
+// TILE_COLUMNS output channels; a run is one row of output pixels, in which x advances by stride *
+// in_channels and dy by out_channels. Images are cut into chunks by shape alone; each chunk sums
+// its own part, the parts are added in the order of the chunks.
+#include "core/cpu/kernels/correlate.h"
+#include "core/cpu/kernels/list.h"
+#include "core/thread.h"
+
+enum { GROUP_PIXELS = 128, MAX_CHUNKS = 16, MIN_TASKS = 16, MIN_ROWS = 48 };
+static const int64_t MAX_PART_VALUES = 1 << 22; // floats in all chunks' parts together
+enum { ADD_BLOCK = 4096 };
+
+typedef struct WeightTask {
+    const ConvShape *shape;
+    Frame frame;
+    int64_t group;           // images that one pass of a tile covers
+    int64_t chunk, chunks;   // images per chunk; how many
+    int64_t rows, row_block; // rows: kernel_height * kernel_width * in_channels
+    int64_t row_blocks;
+    const int64_t *run, *row_offset;
+    const float *x, *dy;
+    float *parts; // [chunk][rows][out_channels]
+} WeightTask;
+
+static void group_gradient(const WeightTask *task, const float *x, const float *dy, int64_t images,
+                           int64_t first_row, int64_t last_row, bool accumulate, float *part)
+{
+    const ConvShape *s = task->shape;
+    for (int64_t column = 0; column < s->out_channels; column += TILE_COLUMNS) {
+        Tile tile = {.b = dy + column,
+                     .accumulate = accumulate,
+                     .columns = tile_min(TILE_COLUMNS, s->out_channels - column),
+                     .run_count = images * s->out_height,
+                     .run_length = s->out_width,
+                     .a_step = s->stride * s->in_channels,
+                     .b_step = s->out_channels,
+                     .a_offset = task->run};
+        for (int64_t row = first_row; row < last_row; row += TILE_ROWS) {
+            int64_t count = tile_min(TILE_ROWS, last_row - row);
+            for (int64_t i = 0; i < count; i++) {
+                tile.a[i] = x + task->row_offset[row + i];
+                tile.c[i] = part + (row + i) * s->out_channels + column;
+            }
+            tile_run(count, &tile);
+        }
+    }
+}
+
+static void weight_task(void *context, int64_t number, int thread)
+{
+    const WeightTask *task = context;
+    const ConvShape *s = task->shape;
+    int64_t chunk = number / task->row_blocks, block = number % task->row_blocks;
+    int64_t first_row = block * task->row_block;
+    int64_t last_row = tile_min(first_row + task->row_block, task->rows);
+    int64_t end = tile_min((chunk + 1) * task->chunk, s->batch);
+    int64_t image_in = s->in_height * s->in_width * s->in_channels;
+    int64_t image_out = s->out_height * s->out_width * s->out_channels;
+    bool ragged = s->out_channels % TILE_COLUMNS != 0; // tiles then read past the last pixel
+    int64_t framed_count = task->group * frame_size(&task->frame);
+    float *framed = scratch(thread, (framed_count + task->group * image_out + TILE_COLUMNS) * 4);
+    float *padded_dy = framed + framed_count;
+    float *part = task->parts + chunk * task->rows * s->out_channels;
+    for (int64_t image = chunk * task->chunk; image < end; image += task->group) {
+        int64_t images = tile_min(task->group, end - image);
+        const float *x = task->x + image * image_in, *dy = task->dy + image * image_out;
+        if (s->padding > 0) {
+            frame_images(&task->frame, images, x, framed);
+            x = framed;
+        }
+        if (ragged) {
+            memcpy(padded_dy, dy, (size_t)(images * image_out) * sizeof(float));
+            memset(padded_dy + images * image_out, 0, TILE_COLUMNS * sizeof(float));
+            dy = padded_dy;
+        }
+        group_gradient(task, x, dy, images, first_row, last_row, image > chunk * task->chunk, part);
+    }
+}
+
+typedef struct AddTask {
+    int64_t count, parts;
+    const float *part;
+    float *sum;
+} AddTask;
+
+static void add_block(void *context, int64_t number, int thread)
+{
+    (void)thread;
+    const AddTask *task = context;
+    int64_t end = tile_min((number + 1) * ADD_BLOCK, task->count);
+    for (int64_t i = number * ADD_BLOCK; i < end; i++) {
+        float sum = task->part[i];
+        for (int64_t p = 1; p < task->parts; p++) sum += task->part[p * task->count + i];
+        task->sum[i] = sum;
+    }
+}
+
+static void weight_tables(const ConvShape *s, const Frame *f, int64_t group, int64_t *run,
+                          int64_t *row_offset)
+{
+    for (int64_t n = 0; n < group; n++)
+        for (int64_t y = 0; y < s->out_height; y++)
+            *run++ = (n * f->height + y * s->stride) * f->width * s->in_channels;
+    for (int64_t ky = 0; ky < s->kernel_height; ky++)
+        for (int64_t kx = 0; kx < s->kernel_width; kx++)
+            for (int64_t ci = 0; ci < s->in_channels; ci++)
+                *row_offset++ =
+                    (ky * s->dilation * f->width + kx * s->dilation) * s->in_channels + ci;
+}
+
+static void plan(WeightTask *task)
+{
+    const ConvShape *s = task->shape;
+    int64_t values = task->rows * s->out_channels;
+    task->group = images_per_group(s->batch, s->out_height * s->out_width, GROUP_PIXELS);
+    int64_t chunks = tile_min(MAX_CHUNKS, MAX_PART_VALUES / (values > 0 ? values : 1));
+    chunks = tile_min(chunks > 0 ? chunks : 1, (s->batch + task->group - 1) / task->group);
+    task->chunk = ((s->batch + chunks - 1) / chunks + task->group - 1) / task->group * task->group;
+    task->chunks = (s->batch + task->chunk - 1) / task->chunk;
+    task->row_block = task->rows;
+    while (task->row_block > MIN_ROWS &&
+           task->chunks * ((task->rows + task->row_block - 1) / task->row_block) < MIN_TASKS)
+        task->row_block = (task->row_block / 2 + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
+    task->row_blocks = (task->rows + task->row_block - 1) / task->row_block;
+}
+
+static void conv2d_weight_gradient(const ConvShape *s, const float *x, const float *dy,
+                                   float *dweight)
+{
+    WeightTask task = {.shape = s,
+                       .frame = {s->in_height + 2 * s->padding, s->in_width + 2 * s->padding,
+                                 s->in_height, s->in_width, s->padding, s->padding, s->in_channels},
+                       .rows = s->kernel_height * s->kernel_width * s->in_channels,
+                       .x = x,
+                       .dy = dy};
+    plan(&task);
+    int64_t values = task.rows * s->out_channels, runs = task.group * s->out_height;
+    int64_t *tables = scratch(-1, (runs + task.rows) * 8 + task.chunks * values * 4 + 64);
+    weight_tables(s, &task.frame, task.group, tables, tables + runs);
+    task.run = tables;
+    task.row_offset = tables + runs;
+    task.parts = task.chunks == 1 ? dweight : (float *)(void *)(tables + runs + task.rows);
+    parallel_for(task.chunks * task.row_blocks, weight_task, &task);
+    if (task.chunks > 1)
+        parallel_for((values + ADD_BLOCK - 1) / ADD_BLOCK, add_block,
+                     &(AddTask){values, task.chunks, task.parts, dweight});
+}
+
+void KERNEL(enter_conv_weight_gradient)(Kernels *table)
+{
+    table->conv2d_weight_gradient = conv2d_weight_gradient;
+}

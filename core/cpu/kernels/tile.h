@@ -1,0 +1,114 @@
+// The micro-kernel under matrix products and convolutions: a tile of up to 6 rows by TILE_COLUMNS
+// columns of the result stays in registers while k runs; each step loads one row of B, broadcasts
+// one value of each row of A, and does 6 x TILE_VECTORS fused multiply-adds (12 accumulators hide
+// the latency of the two FMA pipes).
+//
+// Every result is one chain of multiply-adds in the order of k, whatever the tile, the width, or
+// the cut of k into blocks (accumulators are put back and taken up again unchanged): hence the same
+// bits on every instruction set.
+#ifndef SIEVE_CORE_CPU_KERNELS_TILE_H
+#define SIEVE_CORE_CPU_KERNELS_TILE_H
+
+#include <stdbool.h>
+#include "core/cpu/simd.h"
+
+#if LANES >= 8
+enum { TILE_VECTORS = 2 };
+#elif defined(SIEVE_ISA_baseline)
+enum { TILE_VECTORS = 2 }; // only 16 registers
+#else
+enum { TILE_VECTORS = 4 };
+#endif
+enum { TILE_ROWS = 6, TILE_COLUMNS = TILE_VECTORS * LANES };
+
+// k is cut into runs: A's values lie a_step apart inside a run, and run r begins a_offset[r] after
+// the row's pointer. B's rows follow each other b_step apart through all runs.
+typedef struct Tile {
+    const float *a[TILE_ROWS];
+    float *c[TILE_ROWS];
+    const float *b;
+    const float *bias; // NULL: start at zero
+    bool accumulate;   // start at what c holds (bias is then not used)
+    int64_t columns;   // how many of TILE_COLUMNS exist in c and bias; B always has them all
+    int64_t run_count, run_length, a_step, b_step;
+    const int64_t *a_offset;
+} Tile;
+
+static inline Vector tile_load(const float *p, int64_t columns, int v)
+{
+    int64_t left = columns - v * LANES;
+    return left >= LANES ? load(p + v * LANES) : load_part(p + v * LANES, left > 0 ? left : 0);
+}
+
+static inline void tile_store(float *p, Vector value, int64_t columns, int v)
+{
+    int64_t left = columns - v * LANES;
+    if (left >= LANES)
+        store(p + v * LANES, value);
+    else if (left > 0)
+        store_part(p + v * LANES, value, left);
+}
+
+static inline __attribute__((always_inline)) void tile_of(const int rows, const Tile *tile)
+{
+    Vector sum[TILE_ROWS][TILE_VECTORS];
+    for (int v = 0; v < TILE_VECTORS; v++) {
+        Vector bias = tile->bias ? tile_load(tile->bias, tile->columns, v) : splat(0);
+        for (int i = 0; i < rows; i++)
+            sum[i][v] = tile->accumulate ? tile_load(tile->c[i], tile->columns, v) : bias;
+    }
+    const float *b = tile->b;
+    const int64_t length = tile->run_length, a_step = tile->a_step, b_step = tile->b_step;
+    for (int64_t run = 0; run < tile->run_count; run++) {
+        const float *a[TILE_ROWS];
+        for (int i = 0; i < rows; i++) a[i] = tile->a[i] + tile->a_offset[run];
+        for (int64_t k = 0, at = 0; k < length; k++, at += a_step, b += b_step) {
+            Vector row[TILE_VECTORS];
+            for (int v = 0; v < TILE_VECTORS; v++) row[v] = load(b + v * LANES);
+            for (int i = 0; i < rows; i++) {
+                Vector value = splat(a[i][at]);
+                for (int v = 0; v < TILE_VECTORS; v++)
+                    sum[i][v] = fma_vector(value, row[v], sum[i][v]);
+            }
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int v = 0; v < TILE_VECTORS; v++) tile_store(tile->c[i], sum[i][v], tile->columns, v);
+}
+
+static inline void tile_run(int64_t rows, const Tile *tile)
+{
+    switch (rows) {
+    case 1:
+        tile_of(1, tile);
+        break;
+    case 2:
+        tile_of(2, tile);
+        break;
+    case 3:
+        tile_of(3, tile);
+        break;
+    case 4:
+        tile_of(4, tile);
+        break;
+    case 5:
+        tile_of(5, tile);
+        break;
+    default:
+        tile_of(6, tile);
+        break;
+    }
+}
+
+// How many panels of TILE_COLUMNS cover this many columns.
+static inline int64_t tile_panels(int64_t columns)
+{
+    return (columns + TILE_COLUMNS - 1) / TILE_COLUMNS;
+}
+
+static inline int64_t tile_min(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+#endif

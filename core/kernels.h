@@ -1,0 +1,199 @@
+// The list of kernels that a device offers: every operator is written against it and never touches
+// memory itself. The CPU has one such list per instruction set (core/cpu/kernels/), CUDA has the
+// same names. All arrays are dense and row-major; images are N,H,W,C; sizes are elements. Outputs
+// are overwritten unless a comment says otherwise and do not overlap the inputs (unary, binary and
+// dropout may work in place). Work is split by shape alone: same bits for any number of threads.
+#ifndef SIEVE_CORE_KERNELS_H
+#define SIEVE_CORE_KERNELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/random.h"
+
+enum { KERNEL_MAX_RANK = 6 };
+
+typedef enum UnaryOp {
+    UNARY_RELU,
+    UNARY_LEAKY_RELU, // a: slope
+    UNARY_ELU,        // alpha = 1
+    UNARY_SIGMOID,
+    UNARY_TANH,
+    UNARY_TANHSHRINK, // x - tanh x
+    UNARY_SOFTPLUS,   // log(1 + e^x), no overflow
+    UNARY_EXP,
+    UNARY_LOG,
+    UNARY_SQRT,
+    UNARY_SQUARE,
+    UNARY_ABS,
+    UNARY_CLAMP,  // to [a, b]; the gradient passes inside, bounds included
+    UNARY_AFFINE, // a x + b (neg, scale, shift)
+    UNARY_COUNT
+} UnaryOp;
+
+typedef enum BinaryOp { BINARY_ADD, BINARY_SUB, BINARY_MUL, BINARY_DIV, BINARY_COUNT } BinaryOp;
+
+// y[i...] = a[i . a_step] op b[i . b_step]; y is dense of this shape. A step of 0 repeats that
+// input along the dimension; the last dimension's steps are 0 or 1.
+typedef struct Broadcast {
+    int rank;
+    int64_t shape[KERNEL_MAX_RANK], a_step[KERNEL_MAX_RANK], b_step[KERNEL_MAX_RANK];
+} Broadcast;
+
+// y[i . y_step] = x[i . x_step] for every index i of the shape: permutation, slice, concatenation,
+// padding.
+typedef struct StridedCopy {
+    int rank;
+    int64_t shape[KERNEL_MAX_RANK], x_step[KERNEL_MAX_RANK], y_step[KERNEL_MAX_RANK];
+} StridedCopy;
+
+// c[m][n] = (accumulate ? c : 0) + bias[n] + sum_k a[m][k] b[k][n], with element [i][j] of a at
+// i*a_row + j*a_column.
+typedef struct Gemm {
+    int64_t m, n, k;
+    int64_t a_row, a_column, b_row, b_column; // one of each pair is 1; c is dense
+    bool accumulate;
+} Gemm;
+
+// y[n][oy][ox][co] = sum_{ky,kx,ci} x[n][oy*stride - padding + ky*dilation][...][ci] *
+// weight[ky][kx][ci][co], zero outside.
+typedef struct ConvShape {
+    int64_t batch, in_height, in_width, in_channels;
+    int64_t out_height, out_width, out_channels;
+    int64_t kernel_height, kernel_width;
+    int64_t stride, padding, dilation;
+} ConvShape;
+
+typedef struct PoolShape {
+    int64_t batch, in_height, in_width, channels, out_height, out_width;
+    int64_t kernel, stride, padding; // unused by adaptive pooling
+} PoolShape;
+
+// Separable resampling: output row o mixes `taps` input rows: sum_t weight[o*taps+t] *
+// x[index[o*taps+t]]; columns likewise.
+typedef struct ResampleShape {
+    int64_t batch, in_height, in_width, channels, out_height, out_width;
+    int taps; // 1 nearest, 2 bilinear, 4 bicubic
+    const int32_t *row_index, *column_index;
+    const float *row_weight, *column_weight;
+} ResampleShape;
+
+// Bilinear, align_corners, zeros outside: grid (batch, out_height, out_width, 2) of (x, y) in [-1,
+// 1].
+typedef struct GridShape {
+    int64_t batch, in_height, in_width, channels, out_height, out_width;
+} GridShape;
+
+typedef struct SgdStep {
+    float learning_rate, momentum, weight_decay;
+    bool nesterov;
+} SgdStep;
+
+typedef struct AdamStep {
+    float learning_rate, beta1, beta2, epsilon, weight_decay;
+    float correction1, correction2; // 1 - beta1^t and sqrt(1 - beta2^t), from the caller
+} AdamStep;
+
+typedef struct Kernels {
+    const char *name; // "avx2"
+    bool fused; // multiply-add in one rounding: same bits as every other fused instruction set
+
+    // core/cpu/kernels/gemm.c, conv.c. bias may be NULL. The input gradient is also transposed
+    // convolution's forward: hence its bias over in_channels.
+    void (*gemm)(const Gemm *shape, const float *a, const float *b, const float *bias, float *c);
+    void (*conv2d)(const ConvShape *shape, const float *x, const float *weight, const float *bias,
+                   float *y);
+    void (*conv2d_input_gradient)(const ConvShape *shape, const float *dy, const float *weight,
+                                  const float *bias, float *dx);
+    void (*conv2d_weight_gradient)(const ConvShape *shape, const float *x, const float *dy,
+                                   float *dweight);
+
+    // elementwise.c. unary_backward: dx = dy * f'(x), from whichever of x and y = f(x) is handy;
+    // both are given.
+    void (*unary)(UnaryOp op, float a, float b, int64_t count, const float *x, float *y);
+    void (*unary_backward)(UnaryOp op, float a, float b, int64_t count, const float *x,
+                           const float *y, const float *dy, float *dx);
+    void (*binary)(BinaryOp op, const Broadcast *shape, const float *a, const float *b, float *y);
+    void (*accumulate)(int64_t count, float scale, const float *x, float *y); // y += scale * x
+    void (*fill)(int64_t count, float value, float *y);
+    void (*copy)(const StridedCopy *shape, const float *x, float *y);
+
+    // reduce.c. x is (outer, count, inner), y is (outer, inner). max: index of the first maximum
+    // along count, int32.
+    void (*sum)(int64_t outer, int64_t count, int64_t inner, const float *x, float *y);
+    void (*max)(int64_t outer, int64_t count, int64_t inner, const float *x, float *y,
+                int32_t *index);
+    void (*max_backward)(int64_t outer, int64_t count, int64_t inner, const int32_t *index,
+                         const float *dy, float *dx);
+    void (*norm2_rows)(int64_t rows, int64_t count, const float *x, float *y); // y[r] = ||x[r]||_2
+    void (*norm2_rows_backward)(int64_t rows, int64_t count, const float *x, const float *y,
+                                const float *dy, float *dx); // zero rows get a zero gradient
+
+    // loss.c. Rows of class scores. cross_entropy: losses[r] = -log p[r][labels[r]], probabilities
+    // = softmax.
+    void (*softmax)(int64_t rows, int64_t classes, const float *x, float *y);
+    void (*softmax_backward)(int64_t rows, int64_t classes, const float *y, const float *dy,
+                             float *dx);
+    void (*log_softmax)(int64_t rows, int64_t classes, const float *x, float *y);
+    void (*log_softmax_backward)(int64_t rows, int64_t classes, const float *y, const float *dy,
+                                 float *dx);
+    void (*cross_entropy)(int64_t rows, int64_t classes, const float *logits, const int32_t *labels,
+                          float *losses, float *probabilities);
+    void (*cross_entropy_backward)(int64_t rows, int64_t classes, const float *probabilities,
+                                   const int32_t *labels, const float *dlosses, float *dlogits);
+
+    // norm.c. x is (rows, channels). statistics: mean and biased variance per channel, summed in
+    // double over fixed blocks of rows. apply: y = (x - mean) * inverse_deviation * scale + shift.
+    // backward: training = the statistics came from x itself.
+    void (*batch_norm_statistics)(int64_t rows, int64_t channels, const float *x, float *mean,
+                                  float *variance);
+    void (*batch_norm_apply)(int64_t rows, int64_t channels, const float *x, const float *mean,
+                             const float *inverse_deviation, const float *scale, const float *shift,
+                             float *y);
+    void (*batch_norm_backward)(int64_t rows, int64_t channels, bool training, const float *x,
+                                const float *dy, const float *mean, const float *inverse_deviation,
+                                const float *scale, float *dx, float *dscale, float *dshift);
+
+    // pool.c. index: position y*in_width+x of each maximum inside its image. Averages count only
+    // the window's true pixels where pooling is adaptive; avg_pool2d has no padding.
+    void (*max_pool2d)(const PoolShape *shape, const float *x, float *y, int32_t *index);
+    void (*max_pool2d_backward)(const PoolShape *shape, const int32_t *index, const float *dy,
+                                float *dx);
+    void (*avg_pool2d)(const PoolShape *shape, const float *x, float *y);
+    void (*avg_pool2d_backward)(const PoolShape *shape, const float *dy, float *dx);
+    void (*adaptive_avg_pool2d)(const PoolShape *shape, const float *x, float *y);
+    void (*adaptive_avg_pool2d_backward)(const PoolShape *shape, const float *dy, float *dx);
+
+    // resample.c.
+    void (*resample2d)(const ResampleShape *shape, const float *x, float *y);
+    void (*resample2d_backward)(const ResampleShape *shape, const float *dy, float *dx);
+    void (*grid_sample)(const GridShape *shape, const float *x, const float *grid, float *y);
+    void (*grid_sample_backward)(const GridShape *shape, const float *x, const float *grid,
+                                 const float *dy, float *dx, float *dgrid);
+
+    // noise.c. Element i depends on (key, i) alone. dropout: y = x / (1 - p) where kept, else 0;
+    // its backward is itself on dy. A kept element's 16-bit random number (half i%2 of word i/2) is
+    // at least round(65536 p).
+    void (*dropout)(int64_t count, float probability, RandomKey key, const float *x, float *y);
+    void (*uniform)(int64_t count, float low, float high, RandomKey key, float *y);
+    void (*normal)(int64_t count, RandomKey key, float *y);
+
+    // optimizer.c. Update parameter and state in place, PyTorch's formulas.
+    void (*sgd)(const SgdStep *step, int64_t count, const float *gradient, float *velocity,
+                float *parameter); // velocity starts at zero; NULL when momentum is 0
+    void (*adam)(const AdamStep *step, int64_t count, const float *gradient, float *first_moment,
+                 float *second_moment, float *parameter);
+} Kernels;
+
+// The list in use on the processor: chosen at the first call from what the processor can do, or
+// from $SIEVE_ISA (reference, baseline, avx2, avx512, neon). An impossible choice ends the program
+// with one sentence and status 1.
+const Kernels *cpu_kernels(void);
+
+// Another instruction set's list, NULL where the program or the processor lacks it: for tests and
+// benchmarks.
+const Kernels *cpu_kernels_of(const char *isa);
+
+// Makes it the list that cpu_kernels returns from now on.
+void cpu_kernels_use(const Kernels *kernels);
+
+#endif

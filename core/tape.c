@@ -1,0 +1,249 @@
+// Reverse-mode differentiation. The tape is a list of nodes in the order of computation; backward
+// walks it from the end: when a node's turn comes, every use of its output has already added its
+// share to output->grad, so that the chain rule
+//   d loss / d input += d loss / d output * d output / d input
+// can be applied once. Nodes, intermediates and their gradients all live in one arena.
+#include "core/tape.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "core/arena.h"
+#include "core/error.h"
+
+struct Tape {
+    Arena *arena;
+    const Kernels *kernels;
+    bool recording;
+    Node **nodes; // grows with malloc, kept over resets
+    int count, capacity;
+    Tensor **written; // persistent tensors whose gradient this step has written
+    int written_count, written_capacity;
+};
+
+Tape *tape_create(const Kernels *kernels)
+{
+    Tape *tape = allocate_zeroed(sizeof *tape);
+    tape->arena = arena_create();
+    tape->kernels = kernels;
+    tape->recording = true;
+    return tape;
+}
+
+void tape_free(Tape *tape)
+{
+    if (!tape) return;
+    tape_reset(tape);
+    arena_free(tape->arena);
+    free(tape->nodes);
+    free(tape->written);
+    free(tape);
+}
+
+void tape_reset(Tape *tape)
+{
+    for (int i = 0; i < tape->written_count; i++) tape->written[i]->grad_written = false;
+    tape->written_count = 0;
+    tape->count = 0;
+    arena_reset(tape->arena);
+}
+
+void tape_record(Tape *tape, bool recording)
+{
+    tape->recording = recording;
+}
+
+const Kernels *tape_kernels(const Tape *tape)
+{
+    return tape->kernels;
+}
+
+void *tape_allocate(Tape *tape, int64_t bytes)
+{
+    return arena_allocate(tape->arena, bytes);
+}
+
+static Tensor *blank(Tape *tape, TensorType type, int rank, const int64_t *shape)
+{
+    if (rank < 0 || rank > TENSOR_MAX_RANK)
+        panic("tensor of rank %d: ranks are 0 to %d", rank, TENSOR_MAX_RANK);
+    Tensor *tensor = tape_allocate(tape, (int64_t)sizeof *tensor);
+    memset(tensor, 0, sizeof *tensor);
+    tensor->type = type;
+    tensor->rank = rank;
+    tensor->count = 1;
+    tensor->tape = tape;
+    for (int i = 0; i < rank; i++) {
+        tensor->shape[i] = shape[i];
+        tensor->count *= shape[i];
+    }
+    return tensor;
+}
+
+Tensor *tape_tensor(Tape *tape, int rank, const int64_t *shape)
+{
+    Tensor *tensor = blank(tape, TENSOR_FLOAT, rank, shape);
+    tensor->data = tape_allocate(tape, tensor->count * 4);
+    return tensor;
+}
+
+Tensor *tape_tensor_int(Tape *tape, int rank, const int64_t *shape)
+{
+    Tensor *tensor = blank(tape, TENSOR_INT, rank, shape);
+    tensor->ints = tape_allocate(tape, tensor->count * 4);
+    return tensor;
+}
+
+Tensor *tape_input(Tape *tape, const Tensor *tensor)
+{
+    Tensor *input = blank(tape, tensor->type, tensor->rank, tensor->shape);
+    input->data = tensor->data;
+    input->ints = tensor->ints;
+    return input;
+}
+
+Tensor *detach(Tensor *x)
+{
+    return tape_input(tape_of(1, &x), x);
+}
+
+Tape *tape_of(int count, Tensor *const *inputs)
+{
+    Tape *tape = NULL;
+    for (int i = 0; i < count; i++) {
+        if (!inputs[i] || !inputs[i]->tape) continue;
+        if (tape && inputs[i]->tape != tape)
+            panic("an operator's inputs %s and others are on different tapes",
+                  shape_text(inputs[i]));
+        tape = inputs[i]->tape;
+    }
+    if (!tape) panic("no input of this operator is on a tape: pass data through tape_input");
+    return tape;
+}
+
+void record(Tensor *y, void (*backward_of_node)(Node *), int count, Tensor *const *inputs,
+            const void *saved, int64_t saved_bytes)
+{
+    Tape *tape = y->tape;
+    bool needed = false;
+    for (int i = 0; i < count; i++) needed |= inputs[i] && inputs[i]->needs_grad;
+    if (!tape->recording || !needed) return;
+    if (count > NODE_MAX_INPUTS)
+        panic("an operator with %d inputs: at most %d", count, NODE_MAX_INPUTS);
+    if (tape->count == tape->capacity) {
+        tape->capacity = tape->capacity ? 2 * tape->capacity : 256;
+        tape->nodes = reallocate(tape->nodes, (size_t)tape->capacity * sizeof *tape->nodes);
+    }
+    Node *node = tape_allocate(tape, (int64_t)sizeof *node);
+    memset(node, 0, sizeof *node);
+    node->backward = backward_of_node;
+    node->output = y;
+    node->input_count = count;
+    memcpy(node->inputs, inputs, (size_t)count * sizeof *inputs);
+    if (saved_bytes > 0)
+        node->saved = memcpy(tape_allocate(tape, saved_bytes), saved, (size_t)saved_bytes);
+    y->needs_grad = true;
+    tape->nodes[tape->count++] = node;
+}
+
+// Marks the gradient as written; a persistent tensor is remembered so that the reset can clear the
+// mark.
+static void mark_written(Tape *tape, Tensor *tensor)
+{
+    if (tensor->grad_written) return;
+    tensor->grad_written = true;
+    if (tensor->tape) return;
+    if (tape->written_count == tape->written_capacity) {
+        tape->written_capacity = tape->written_capacity ? 2 * tape->written_capacity : 64;
+        tape->written =
+            reallocate(tape->written, (size_t)tape->written_capacity * sizeof *tape->written);
+    }
+    tape->written[tape->written_count++] = tensor;
+}
+
+float *grad_begin(Node *node, int i)
+{
+    Tensor *input = node->inputs[i];
+    if (!input || !input->needs_grad) return NULL;
+    Tape *tape = node->output->tape;
+    if (!input->grad) input->grad = tape_allocate(tape, input->count * 4);
+    bool fresh = !input->grad_written;
+    return node->pending[i] = fresh ? input->grad : tape_allocate(tape, input->count * 4);
+}
+
+// y = a + b of equal shapes.
+static void add_arrays(const Kernels *kernels, int64_t count, const float *a, const float *b,
+                       float *y)
+{
+    kernels->binary(BINARY_ADD, &(Broadcast){1, {count}, {1}, {1}}, a, b, y);
+}
+
+void grad_end(Node *node, int i)
+{
+    Tensor *input = node->inputs[i];
+    Tape *tape = node->output->tape;
+    float *written = node->pending[i];
+    node->pending[i] = NULL;
+    if (written == input->grad) {
+        mark_written(tape, input);
+    } else if (input->grad_shared) {
+        add_arrays(tape->kernels, input->count, input->grad, written, written);
+        input->grad = written;
+        input->grad_shared = false;
+    } else {
+        tape->kernels->accumulate(input->count, 1, written, input->grad);
+    }
+}
+
+void grad_pass(Node *node, int i, float *gradient)
+{
+    Tensor *input = node->inputs[i];
+    if (!input || !input->needs_grad) return;
+    if (!input->tape || input->grad_written) { // a parameter's own array, or a sum: copy or add
+        float *own = grad_begin(node, i);
+        StridedCopy all = {1, {input->count}, {1}, {1}};
+        node->output->tape->kernels->copy(&all, gradient, own);
+        grad_end(node, i);
+        return;
+    }
+    input->grad = gradient;
+    input->grad_shared = true;
+    mark_written(node->output->tape, input);
+}
+
+static void run_backward(Tape *tape)
+{
+    for (int i = tape->count - 1; i >= 0; i--)
+        if (tape->nodes[i]->output->grad_written) tape->nodes[i]->backward(tape->nodes[i]);
+    // A later backward of the same step starts from clean intermediates; only persistent gradients
+    // add up.
+    for (int i = 0; i < tape->count; i++) {
+        Tensor *output = tape->nodes[i]->output;
+        output->grad_written = output->grad_shared = false;
+    }
+}
+
+static Tape *start(Tensor *y)
+{
+    if (!y->tape || !y->needs_grad)
+        panic("backward: the tensor of shape %s does not depend on any parameter", shape_text(y));
+    y->grad = tape_allocate(y->tape, y->count * 4);
+    y->grad_written = true;
+    y->grad_shared = false;
+    return y->tape;
+}
+
+void backward(Tensor *loss)
+{
+    if (loss->count != 1)
+        panic("backward: a loss is one number, this one has shape %s", shape_text(loss));
+    Tape *tape = start(loss);
+    tape->kernels->fill(1, 1, loss->grad);
+    run_backward(tape);
+}
+
+void backward_from(Tensor *y, const float *gradient)
+{
+    Tape *tape = start(y);
+    tape->kernels->copy(&(StridedCopy){1, {y->count}, {1}, {1}}, gradient, y->grad);
+    run_backward(tape);
+}

@@ -1,0 +1,74 @@
+// The tape: records the operators of one step and runs the chain rule over them in reverse.
+// Everything an operator makes lives in the tape's arena until tape_reset; after the first steps of
+// a loop nothing is taken from malloc any more.
+#ifndef SIEVE_CORE_TAPE_H
+#define SIEVE_CORE_TAPE_H
+
+#include "core/tensor.h"
+
+typedef struct Tape Tape;
+
+Tape *tape_create(const Kernels *kernels); // the device's kernels; cpu_kernels() on the processor
+void tape_free(Tape *tape);
+
+// Forgets the step: all its tensors are gone. Gradients of persistent tensors stay, and count as
+// not written.
+void tape_reset(Tape *tape);
+
+// Whether operators are recorded for backward (the default) or only computed.
+void tape_record(Tape *tape, bool record);
+
+// The tensor's values as an input of this step, without a gradient; shares its memory.
+Tensor *tape_input(Tape *tape, const Tensor *tensor);
+
+// A fresh tensor of this step, contents undefined.
+Tensor *tape_tensor(Tape *tape, int rank, const int64_t *shape);
+Tensor *tape_tensor_int(Tape *tape, int rank, const int64_t *shape);
+
+// x's values cut off from what made them: no gradient flows back.
+Tensor *detach(Tensor *x);
+
+// d loss / d p into p->grad of every persistent tensor with needs_grad (and of every intermediate)
+// that loss (one element) depends on. Several calls before a reset add up; a parameter that loss
+// does not reach keeps grad_written false.
+void backward(Tensor *loss);
+
+// The same with a given gradient of y, of y's shape.
+void backward_from(Tensor *y, const float *gradient);
+
+// ---- For operators (core/ops)
+// --------------------------------------------------------------------------------------
+
+enum { NODE_MAX_INPUTS = 6 };
+
+typedef struct Node Node;
+struct Node {
+    void (*backward)(Node *node); // reads output->grad, writes through grad_begin .. grad_end
+    Tensor *output;
+    Tensor *inputs[NODE_MAX_INPUTS]; // NULL where an optional input is absent
+    int input_count;
+    void *saved; // what the forward pass keeps for the backward pass, in the arena; the operator's
+                 // own struct
+    float *pending[NODE_MAX_INPUTS];
+};
+
+// The tape of the first input that has one; stops the program where none has.
+Tape *tape_of(int count, Tensor *const *inputs);
+const Kernels *tape_kernels(const Tape *tape);
+void *tape_allocate(Tape *tape, int64_t bytes); // 64-byte aligned, undefined contents
+
+// Enters y = op(inputs) when recording and when an input needs a gradient (y then needs one too).
+// saved_bytes of `saved` are copied into the arena.
+void record(Tensor *y, void (*backward)(Node *), int count, Tensor *const *inputs,
+            const void *saved, int64_t saved_bytes);
+
+// Where to write (overwriting) the gradient of input i: NULL when it needs none. grad_end adds it
+// to what is there already.
+float *grad_begin(Node *node, int i);
+void grad_end(Node *node, int i);
+
+// The gradient of input i is this array as it stands (identity, reshape): no copy is made where
+// that is safe.
+void grad_pass(Node *node, int i, float *gradient);
+
+#endif

@@ -1,0 +1,54 @@
+// Tensors: dense row-major arrays of float (or int32 labels) of rank 0 to 6; images are N,H,W,C. A
+// tensor is either persistent (tensor_create .. tensor_free: parameters, states, batches) or
+// belongs to a tape's step (core/tape.h).
+#ifndef SIEVE_CORE_TENSOR_H
+#define SIEVE_CORE_TENSOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/kernels.h"
+
+enum { TENSOR_MAX_RANK = KERNEL_MAX_RANK };
+
+typedef enum TensorType { TENSOR_FLOAT, TENSOR_INT } TensorType;
+
+struct Tape;
+
+typedef struct Tensor {
+    TensorType type;
+    int rank;
+    int64_t shape[TENSOR_MAX_RANK];
+    int64_t count; // product of the shape
+    float *data;   // TENSOR_FLOAT
+    int32_t *ints; // TENSOR_INT
+    float *grad;   // same shape as data; for a persistent tensor allocated with it where needs_grad
+    bool needs_grad;
+    bool grad_written; // grad holds something since the last step began
+    bool grad_shared;  // grad is another tensor's array: add out of place
+    struct Tape *tape; // NULL: persistent
+} Tensor;
+
+// Persistent tensors, zero-filled.
+Tensor *tensor_create(int rank, const int64_t *shape);
+Tensor *tensor_create_int(int rank, const int64_t *shape);
+void tensor_free(Tensor *tensor); // NULL is allowed
+
+// A persistent tensor whose gradient backward() fills: a parameter.
+Tensor *parameter_create(int rank, const int64_t *shape);
+
+// A shape written in place: tensor_create(SHAPE(128, 28, 28, 1)).
+#define SHAPE(...)                                                               \
+    (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]) \
+    {                                                                            \
+        __VA_ARGS__                                                              \
+    }
+
+bool same_shape(const Tensor *a, const Tensor *b);
+
+// "(128, 28, 28, 1)" for messages; valid until the fourth next call on this thread.
+const char *shape_text(const Tensor *tensor);
+
+// The single value of a tensor of one element.
+float tensor_value(const Tensor *tensor);
+
+#endif

@@ -1,0 +1,86 @@
+// The table of classifiers, and what is the same for all of them: normalisation in front,
+// ownership.
+#include "nn/classifier.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "nn/models/models.h"
+
+typedef struct Model {
+    const char *name;
+    bool (*build)(Classifier *classifier, Error *error);
+} Model;
+
+static const Model models[] = {
+    {"mnist-ia", mnist_ia_build},
+    {"mnist-wanet", mnist_wanet_build},
+};
+enum { MODELS = sizeof models / sizeof models[0] };
+
+static const Model *find_model(const char *name, Error *error)
+{
+    for (int i = 0; i < MODELS; i++)
+        if (strcmp(models[i].name, name) == 0) return &models[i];
+    Text known = {0};
+    for (int i = 0; i < MODELS; i++) text_append(&known, " %s", models[i].name);
+    fail(error, "unknown model %s; the models are%s", name, known.text);
+    text_free(&known);
+    return NULL;
+}
+
+Classifier *classifier_create(const char *name, int height, int width, int channels, int classes,
+                              Error *error)
+{
+    const Model *model = find_model(name, error);
+    if (!model) return NULL;
+    Classifier *classifier = allocate_zeroed(sizeof *classifier);
+    classifier->name = model->name;
+    classifier->height = height;
+    classifier->width = width;
+    classifier->channels = channels;
+    classifier->classes = classes;
+    if (!model->build(classifier, error)) {
+        classifier_free(classifier);
+        return NULL;
+    }
+    return classifier;
+}
+
+void classifier_free(Classifier *classifier)
+{
+    if (!classifier) return;
+    parameters_free(&classifier->parameters);
+    tensor_free(classifier->mean);
+    tensor_free(classifier->deviation);
+    free(classifier->network);
+    free(classifier);
+}
+
+void classifier_set_mean_std(Classifier *classifier, const float *mean, const float *deviation)
+{
+    tensor_free(classifier->mean);
+    tensor_free(classifier->deviation);
+    classifier->mean = classifier->deviation = NULL;
+    bool identity = true;
+    for (int c = 0; c < classifier->channels; c++) identity &= mean[c] == 0 && deviation[c] == 1;
+    if (identity) return;
+    classifier->mean = tensor_create(SHAPE(classifier->channels));
+    classifier->deviation = tensor_create(SHAPE(classifier->channels));
+    for (int c = 0; c < classifier->channels; c++) {
+        classifier->mean->data[c] = mean[c];
+        classifier->deviation->data[c] = deviation[c];
+    }
+}
+
+Tensor *classify(const Classifier *classifier, Tensor *images, Mode mode)
+{
+    if (images->rank != 4 || images->shape[1] != classifier->height ||
+        images->shape[2] != classifier->width || images->shape[3] != classifier->channels)
+        panic("%s takes images of %dx%dx%d, not %s", classifier->name, classifier->height,
+              classifier->width, classifier->channels, shape_text(images));
+    if (classifier->mean)
+        images = divide(subtract(images, classifier->mean), classifier->deviation);
+    return classifier->forward(classifier, images, mode);
+}

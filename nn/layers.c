@@ -1,0 +1,87 @@
+// Layers with weights. Each starts at zero (batch norm at the identity); fan_in is kept for
+// nn/initialize.c. PyTorch takes a transposed convolution's fan_in from the second size of its
+// stored weight, the output channels.
+#include "nn/layers.h"
+
+static Tensor *add_bias(Parameters *parameters, const char *name, LayerShape shape, int64_t fan_in)
+{
+    if (!shape.bias) return NULL;
+    Parameter how = {.trainable = true, .fan_in = fan_in};
+    return parameters_add(parameters, name, "bias", how, SHAPE(shape.out));
+}
+
+Linear linear_create(Parameters *parameters, const char *name, LayerShape shape)
+{
+    Parameter how = {.layout = LAYOUT_LINEAR, .trainable = true, .fan_in = shape.in};
+    Linear layer;
+    layer.weight = parameters_add(parameters, name, "weight", how, SHAPE(shape.in, shape.out));
+    layer.bias = add_bias(parameters, name, shape, how.fan_in);
+    return layer;
+}
+
+Conv2dLayer conv_create(Parameters *parameters, const char *name, LayerShape shape, Conv2d how)
+{
+    int64_t kernel = shape.kernel, fan_in = kernel * kernel * shape.in;
+    Parameter weight = {.layout = LAYOUT_CONV, .trainable = true, .fan_in = fan_in};
+    Conv2dLayer layer = {.how = how};
+    layer.weight = parameters_add(parameters, name, "weight", weight,
+                                  SHAPE(kernel, kernel, shape.in, shape.out));
+    layer.bias = add_bias(parameters, name, shape, fan_in);
+    return layer;
+}
+
+ConvTransposeLayer conv_transpose_create(Parameters *parameters, const char *name, LayerShape shape,
+                                         Conv2d how)
+{
+    int64_t kernel = shape.kernel, fan_in = kernel * kernel * shape.out;
+    Parameter weight = {.layout = LAYOUT_CONV, .trainable = true, .fan_in = fan_in};
+    ConvTransposeLayer layer = {.how = how};
+    layer.weight = parameters_add(parameters, name, "weight", weight,
+                                  SHAPE(kernel, kernel, shape.out, shape.in));
+    layer.bias = add_bias(parameters, name, shape, fan_in);
+    return layer;
+}
+
+BatchNormLayer batch_norm_create(Parameters *parameters, const char *name, int64_t channels,
+                                 float momentum)
+{
+    Parameter one = {.trainable = true, .start = 1}, zero = {.trainable = true};
+    Parameter kept_one = {.start = 1}, kept_zero = {0};
+    BatchNormLayer layer = {.momentum = momentum, .epsilon = 1e-5f};
+    layer.weight = parameters_add(parameters, name, "weight", one, SHAPE(channels));
+    layer.bias = parameters_add(parameters, name, "bias", zero, SHAPE(channels));
+    layer.running_mean =
+        parameters_add(parameters, name, "running_mean", kept_zero, SHAPE(channels));
+    layer.running_variance =
+        parameters_add(parameters, name, "running_var", kept_one, SHAPE(channels));
+    return layer;
+}
+
+Tensor *linear_forward(const Linear *layer, Tensor *x)
+{
+    return linear(x, layer->weight, layer->bias);
+}
+
+Tensor *conv_forward(const Conv2dLayer *layer, Tensor *x)
+{
+    return conv2d(x, layer->weight, layer->bias, layer->how);
+}
+
+Tensor *conv_transpose_forward(const ConvTransposeLayer *layer, Tensor *x)
+{
+    return conv_transpose2d(x, layer->weight, layer->bias, layer->how);
+}
+
+Tensor *batch_norm_forward(const BatchNormLayer *layer, Tensor *x, bool training)
+{
+    BatchNorm how = {layer->momentum, layer->epsilon, training};
+    return batch_norm(x, layer->weight, layer->bias, layer->running_mean, layer->running_variance,
+                      how);
+}
+
+Tensor *dropout_forward(Tensor *x, float probability, const char *name, Mode mode)
+{
+    if (!mode.training || mode.without_dropout) return x;
+    mode.key.purpose ^= random_purpose(name);
+    return dropout(x, probability, mode.key);
+}

@@ -1,0 +1,58 @@
+// Layers with weights: small structs of tensors that live in a network's Parameters, and their
+// forward functions. A layer is made once under its PyTorch name ("encoder.0.1") and owns nothing
+// itself.
+#ifndef SIEVE_NN_LAYERS_H
+#define SIEVE_NN_LAYERS_H
+
+#include "core/ops.h"
+#include "nn/module.h"
+
+// How a network runs. Zero is evaluation: running statistics, no dropout.
+typedef struct Mode {
+    bool training;        // batch statistics, and dropout
+    bool without_dropout; // .. except the dropout
+    RandomKey
+        key; // of the dropout masks: {.seed, .step}; each layer mixes its name into the purpose
+} Mode;
+
+typedef struct Linear {
+    Tensor *weight, *bias; // (in, out), (out) or NULL
+} Linear;
+
+typedef struct Conv2dLayer {
+    Tensor *weight, *bias; // (kh, kw, ci, co), (co) or NULL
+    Conv2d how;
+} Conv2dLayer;
+
+typedef struct ConvTransposeLayer {
+    Tensor *weight, *bias; // (kh, kw, co, ci), (co) or NULL
+    Conv2d how;
+} ConvTransposeLayer;
+
+typedef struct BatchNormLayer {
+    Tensor *weight, *bias, *running_mean, *running_variance; // (channels)
+    float momentum, epsilon;
+} BatchNormLayer;
+
+// What a new layer is: kernels are square.
+typedef struct LayerShape {
+    int64_t in, out, kernel;
+    bool bias;
+} LayerShape;
+
+Linear linear_create(Parameters *parameters, const char *name, LayerShape shape);
+Conv2dLayer conv_create(Parameters *parameters, const char *name, LayerShape shape, Conv2d how);
+ConvTransposeLayer conv_transpose_create(Parameters *parameters, const char *name, LayerShape shape,
+                                         Conv2d how);
+// epsilon is 1e-5.
+BatchNormLayer batch_norm_create(Parameters *parameters, const char *name, int64_t channels,
+                                 float momentum);
+
+Tensor *linear_forward(const Linear *layer, Tensor *x);
+Tensor *conv_forward(const Conv2dLayer *layer, Tensor *x);
+Tensor *conv_transpose_forward(const ConvTransposeLayer *layer, Tensor *x);
+Tensor *batch_norm_forward(const BatchNormLayer *layer, Tensor *x, bool training);
+// The name keeps the masks of a network's several dropouts apart.
+Tensor *dropout_forward(Tensor *x, float probability, const char *name, Mode mode);
+
+#endif

@@ -1,0 +1,64 @@
+// A network's tensors under the names PyTorch's state_dict() gives them: what the optimizer
+// updates, what the weights file holds, what a checkpoint keeps. Layers (nn/layers.h) add theirs to
+// this list when they are made.
+#ifndef SIEVE_NN_MODULE_H
+#define SIEVE_NN_MODULE_H
+
+#include "core/safetensors.h"
+#include "core/tensor.h"
+
+// How a tensor's memory relates to PyTorch's shape in files.
+typedef enum Layout {
+    LAYOUT_PLAIN,  // the same
+    LAYOUT_LINEAR, // memory (in, out), stored (out, in)
+    LAYOUT_CONV    // memory (kh, kw, a, b), stored (b, a, kh, kw): a, b = ci, co, or co, ci where
+                   // transposed
+} Layout;
+
+typedef struct Parameter {
+    char *name; // "layer2.bn1.running_mean"
+    Tensor *tensor;
+    Layout layout;
+    bool trainable; // false: running_mean, running_var
+    int64_t fan_in; // terms in each sum of its layer, for the random start (nn/initialize.h) ..
+    float start;    // .. 0: it starts at this constant instead
+} Parameter;
+
+// Zero-initialise it. Owns names and tensors; layers point at the tensors.
+typedef struct Parameters {
+    Parameter *items;
+    int count;
+} Parameters;
+
+// Adds a tensor of this shape, filled with `start`, under "PREFIX.SUFFIX"; of `how` the name and
+// tensor are ignored.
+Tensor *parameters_add(Parameters *parameters, const char *prefix, const char *suffix,
+                       Parameter how, int rank, const int64_t *shape);
+void parameters_free(Parameters *parameters);
+const Parameter *parameters_find(const Parameters *parameters, const char *name); // or NULL
+int64_t parameters_values(const Parameters *parameters); // number of trainable values
+
+// Freezes (false) or thaws the network: whether backward() computes gradients of its trainable
+// tensors. Gradients to the network's input flow either way.
+void parameters_require_gradient(Parameters *parameters, bool required);
+
+// A weights file: exactly these tensors, PyTorch's names and shapes. A missing or extra name (but
+// num_batches_tracked) and a wrong shape or type are refused in one sentence, with nothing changed.
+bool parameters_save(const Parameters *parameters, const char *path, Error *error);
+bool parameters_load(Parameters *parameters, const char *path, Error *error);
+
+// The same as part of a larger file, a checkpoint: names get the prefix ("filter."), other names of
+// the file are ignored.
+void parameters_store(const Parameters *parameters, const char *prefix, Safetensors *file);
+// Whether parameters_restore would succeed: to check several networks before changing the first.
+bool parameters_fit(const Parameters *parameters, const char *prefix, const Safetensors *file,
+                    const char *path, Error *error);
+bool parameters_restore(Parameters *parameters, const char *prefix, const Safetensors *file,
+                        const char *path, Error *error);
+
+// The tensor's values (its data, or its gradient) in the order of the file: for export and
+// comparison. stored has tensor->count elements, shape its rank.
+void parameter_export(const Parameter *parameter, const float *values, float *stored,
+                      int64_t *shape);
+
+#endif
