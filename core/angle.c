@@ -1,9 +1,11 @@
-// Taylor series in plain double arithmetic, which IEEE 754 fixes to the last bit as long as the compiler contracts nothing
+// Taylor series in plain double arithmetic, which IEEE 754 fixes to the last bit as long as the
+// compiler contracts nothing
 // (-ffp-contract=off).
 #include "core/angle.h"
 
-// The angle is reduced exactly, in integers, to the nearest quarter turn and a rest x in [-pi/4, pi/4), whose cosine or sine
-// is the series: cos x = 1 - x^2/2! + x^4/4! ..., sin x = x (1 - x^2/3! + x^4/5! ...).
+// The angle is reduced exactly, in integers, to the nearest quarter turn and a rest x in [-pi/4,
+// pi/4), whose cosine or sine is the series: cos x = 1 - x^2/2! + x^4/4! ..., sin x = x (1 - x^2/3!
+// + x^4/5! ...).
 double turn_cosine(uint32_t n)
 {
     static const double cosine[] = {1.0 / 479001600, -1.0 / 3628800, 1.0 / 40320, -1.0 / 720,

@@ -1,5 +1,6 @@
-// CRC-32 divides the message, read as a polynomial over GF(2), by a fixed polynomial; a table holds the remainder of each
-// possible byte. It is made anew per call: 2048 steps cost a microsecond, and nothing has to be kept or trusted.
+// CRC-32 divides the message, read as a polynomial over GF(2), by a fixed polynomial; a table holds
+// the remainder of each possible byte. It is made anew per call: 2048 steps cost a microsecond, and
+// nothing has to be kept or trusted.
 #include "data/checksum.h"
 
 uint32_t crc32_of(const uint8_t *data, size_t size)

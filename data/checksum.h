@@ -1,5 +1,6 @@
-// Checksums of the compressed formats: CRC-32 (gzip, PNG; ISO 3309, polynomial 0xEDB88320) and Adler-32 (zlib, RFC 1950),
-// each of a whole buffer at once. Both guard against accidents, not against intent (that is core/sha256.h).
+// Checksums of the compressed formats: CRC-32 (gzip, PNG; ISO 3309, polynomial 0xEDB88320) and
+// Adler-32 (zlib, RFC 1950), each of a whole buffer at once. Both guard against accidents, not
+// against intent (that is core/sha256.h).
 #ifndef SIEVE_DATA_CHECKSUM_H
 #define SIEVE_DATA_CHECKSUM_H
 

@@ -1,4 +1,5 @@
-// The table of data sources. Adding one is one line here and one loader beside digits.c and mnist.c.
+// The table of data sources. Adding one is one line here and one loader beside digits.c and
+// mnist.c.
 #include "data/dataset.h"
 
 #include <stdlib.h>

@@ -10,15 +10,16 @@ typedef struct Dataset {
     char *name;
     int64_t count;
     int height, width, channels, classes;
-    uint8_t *images;       // count x height x width x channels
-    int32_t *labels;       // count, each in 0..classes-1
-    float mean[3], std[3]; // per channel: the normalisation (x - mean) / std in front of the classifier
+    uint8_t *images; // count x height x width x channels
+    int32_t *labels; // count, each in 0..classes-1
+    float mean[3],
+        std[3]; // per channel: the normalisation (x - mean) / std in front of the classifier
 } Dataset;
 
 // What a source needs to know. A field that a source has no use for is ignored by it.
 typedef struct DataRequest {
-    const char *directory;           // the data directory; files of source NAME lie below directory/NAME
-    uint64_t seed;                   // built-in sources: which images are drawn
+    const char *directory; // the data directory; files of source NAME lie below directory/NAME
+    uint64_t seed;         // built-in sources: which images are drawn
     int64_t train_count, test_count; // built-in sources: how many; 0: 60000 and 10000
 } DataRequest;
 

@@ -1,6 +1,7 @@
-// A digit is drawn in four steps: pick a style (data/glyphs.h), follow its curves in short straight pieces, move every vertex
-// by a smooth random deformation and a random affine map, and ink each pixel by its distance to the nearest piece.
-// Only + - * / and square roots are used, which IEEE 754 fixes to the last bit.
+// A digit is drawn in four steps: pick a style (data/glyphs.h), follow its curves in short straight
+// pieces, move every vertex by a smooth random deformation and a random affine map, and ink each
+// pixel by its distance to the nearest piece. Only + - * / and square roots are used, which IEEE
+// 754 fixes to the last bit.
 #include "data/digits.h"
 
 #include <math.h>
@@ -31,7 +32,8 @@ static const double softness_low = 1, softness_high = 1.7; // width of the pen's
 static const double ink_low = 0.75, ink_high = 1;
 static const double noise_limit = 0.05;
 
-// ---- Random numbers in a row ----------------------------------------------------------------------------------------
+// ---- Random numbers in a row
+// ----------------------------------------------------------------------------------------
 
 typedef struct Draws {
     RandomKey key;
@@ -43,7 +45,8 @@ static double between(Draws *draws, double low, double high)
     return low + (high - low) * (double)random_uniform(draws->key, draws->next++);
 }
 
-// ---- Deformation ---------------------------------------------------------------------------------------------------
+// ---- Deformation
+// ---------------------------------------------------------------------------------------------------
 
 typedef struct Point {
     double x, y;
@@ -76,7 +79,8 @@ static Deformation draw_deformation(Draws *draws)
     return deformation;
 }
 
-// Quadratic B-spline weights of three neighbouring nodes: smooth, positive, sum 1. Returns the first node.
+// Quadratic B-spline weights of three neighbouring nodes: smooth, positive, sum 1. Returns the
+// first node.
 static int spline_weights(double position, double weights[3])
 {
     double place = position * (GRID - 2);
@@ -105,7 +109,8 @@ static Point deform(const Deformation *deformation, Point point)
                    deformation->centre.y + columns[0].y * x + columns[1].y * y};
 }
 
-// ---- Strokes -------------------------------------------------------------------------------------------------------
+// ---- Strokes
+// -------------------------------------------------------------------------------------------------------
 
 static Point stroke_point(const Stroke *stroke, int i)
 {
@@ -122,7 +127,8 @@ static Point neighbour(const Stroke *stroke, int i)
     return stroke_point(stroke, i);
 }
 
-// Catmull-Rom: the cubic from b (t = 0) to c (t = 1) whose slopes there are (c - a) / 2 and (d - b) / 2.
+// Catmull-Rom: the cubic from b (t = 0) to c (t = 1) whose slopes there are (c - a) / 2 and (d - b)
+// / 2.
 static double catmull_rom(double a, double b, double c, double d, double t)
 {
     return b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)));
@@ -138,7 +144,8 @@ static int clamp_pixel(float position)
     return position < 0 ? 0 : position > SIDE ? SIDE : (int)position;
 }
 
-// Lowers the distances of the pixels around the straight piece from a to b. Pixel (x, y) has its centre at x+0.5, y+0.5.
+// Lowers the distances of the pixels around the straight piece from a to b. Pixel (x, y) has its
+// centre at x+0.5, y+0.5.
 static void mark_piece(Canvas *canvas, Point a, Point b)
 {
     float ax = (float)a.x, ay = (float)a.y, dx = (float)b.x - ax, dy = (float)b.y - ay;
@@ -175,7 +182,8 @@ static void mark_stroke(Canvas *canvas, const Stroke *stroke, const Deformation 
     }
 }
 
-// ---- Ink -----------------------------------------------------------------------------------------------------------
+// ---- Ink
+// -----------------------------------------------------------------------------------------------------------
 
 typedef struct Pen {
     float radius, softness, ink, noise;
@@ -218,7 +226,8 @@ static void draw_digit(RandomKey key, int digit, uint8_t *image)
     ink_pixels(&canvas, pen, key, image);
 }
 
-// ---- Data set ------------------------------------------------------------------------------------------------------
+// ---- Data set
+// ------------------------------------------------------------------------------------------------------
 
 typedef struct Drawing {
     Dataset *dataset;

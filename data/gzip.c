@@ -1,4 +1,5 @@
-// A member is a ten byte header with up to four optional fields, a deflate stream, and eight bytes to check it by.
+// A member is a ten byte header with up to four optional fields, a deflate stream, and eight bytes
+// to check it by.
 #include "data/gzip.h"
 
 #include <string.h>
@@ -19,7 +20,8 @@ static size_t after_text(const uint8_t *input, size_t size, size_t position)
     return zero ? (size_t)(zero - input) + 1 : size + 1;
 }
 
-// *header_size: bytes before the deflate stream. Positions may run past size, which is tested at the end of each field.
+// *header_size: bytes before the deflate stream. Positions may run past size, which is tested at
+// the end of each field.
 static bool read_header(const uint8_t *input, size_t size, const char *what, size_t *header_size,
                         Error *error)
 {
@@ -56,7 +58,7 @@ static uint32_t little_endian_32(const uint8_t *p)
 static bool read_member(const uint8_t *input, size_t size, size_t limit, const char *what,
                         Bytes *output, size_t *used, Error *error)
 {
-    size_t header, packed;
+    size_t header = 0, packed = 0;
     if (!read_header(input, size, what, &header, error)) return false;
     if (!inflate(input + header, size - header, limit, what, output, &packed, error)) return false;
     const uint8_t *trailer = input + header + packed;

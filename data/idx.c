@@ -53,7 +53,8 @@ static bool unpack(Bytes *bytes, const char *path, Error *error)
     return ok;
 }
 
-// Whether a file is gzip is told by its first bytes, as some copies of MNIST are unpacked but keep the ending.
+// Whether a file is gzip is told by its first bytes, as some copies of MNIST are unpacked but keep
+// the ending.
 bool idx_read(const char *directory, const char *name, Bytes *bytes, IdxArray *array, Error *error)
 {
     Text packed_name = {0};
@@ -61,9 +62,8 @@ bool idx_read(const char *directory, const char *name, Bytes *bytes, IdxArray *a
     char *plain = path_join(directory, name), *packed = path_join(directory, packed_name.text);
     const char *path = file_exists(plain) ? plain : packed;
     *bytes = (Bytes){0};
-    bool ok = file_exists(path)
-                  ? file_read(path, FILE_LIMIT, bytes, error)
-                  : fail(error, "%s: no such file (nor %s)", packed, plain);
+    bool ok = file_exists(path) ? file_read(path, FILE_LIMIT, bytes, error)
+                                : fail(error, "%s: no such file (nor %s)", packed, plain);
     if (ok && gzip_recognise(bytes->data, bytes->size)) ok = unpack(bytes, path, error);
     ok = ok && idx_parse(bytes->data, bytes->size, path, array, error);
     if (!ok) bytes_free(bytes);

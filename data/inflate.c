@@ -1,6 +1,7 @@
-// A deflate stream is a row of blocks; a block is stored as it is, or is a row of Huffman codes that stand for a literal byte
-// or for "copy `length` bytes from `distance` back". Codes of up to FAST_BITS bits, nearly all of them, are found by one look
-// into a table indexed by the next bits; longer ones are counted out bit by bit as in zlib's puff.
+// A deflate stream is a row of blocks; a block is stored as it is, or is a row of Huffman codes
+// that stand for a literal byte or for "copy `length` bytes from `distance` back". Codes of up to
+// FAST_BITS bits, nearly all of them, are found by one look into a table indexed by the next bits;
+// longer ones are counted out bit by bit as in zlib's puff.
 #include "data/inflate.h"
 
 #include <stdlib.h>
@@ -15,10 +16,11 @@ enum {
 };
 
 typedef struct Huffman {
-    uint16_t fast[1 << FAST_BITS]; // symbol << 4 | bits of its code; 0 where the code is longer, or undefined
+    uint16_t fast[1 << FAST_BITS]; // symbol << 4 | bits of its code; 0 where the code is longer, or
+                                   // undefined
     uint16_t count[MAX_BITS + 1];  // codes of each length
     uint16_t symbols[MAX_LITERALS]; // in order of their codes
-    bool incomplete;                // no code at all, or a single one of one bit: the other bit is an error
+    bool incomplete; // no code at all, or a single one of one bit: the other bit is an error
 } Huffman;
 
 typedef enum Fault { FAULT_NONE, FAULT_EARLY_END, FAULT_DAMAGE, FAULT_TOO_LARGE } Fault;
@@ -47,7 +49,8 @@ static bool damaged(Stream *stream, const char *reason)
     return set_fault(stream, FAULT_DAMAGE, reason);
 }
 
-// ---- Bits ----------------------------------------------------------------------------------------------------------
+// ---- Bits
+// ----------------------------------------------------------------------------------------------------------
 
 static uint64_t little_endian_64(const uint8_t *p)
 {
@@ -56,8 +59,8 @@ static uint64_t little_endian_64(const uint8_t *p)
     return value;
 }
 
-// Fills up to at least 56 bits, or to all that is left. The quick way may place bits above bit_count: they are those of
-// *next, which the following refill places again.
+// Fills up to at least 56 bits, or to all that is left. The quick way may place bits above
+// bit_count: they are those of *next, which the following refill places again.
 static void refill(Stream *stream)
 {
     if (stream->end - stream->next >= 8) {
@@ -87,10 +90,11 @@ static bool read_bits(Stream *stream, int count, unsigned *value)
     return true;
 }
 
-// ---- Huffman codes -------------------------------------------------------------------------------------------------
+// ---- Huffman codes
+// -------------------------------------------------------------------------------------------------
 
-// Canonical codes: ordered by length, then by symbol. fast is indexed by the code as it arrives, first bit lowest, followed by
-// any other bits.
+// Canonical codes: ordered by length, then by symbol. fast is indexed by the code as it arrives,
+// first bit lowest, followed by any other bits.
 static void fill_fast(Huffman *huffman, const uint8_t *lengths, int count)
 {
     unsigned next[MAX_BITS + 1] = {0};
@@ -101,15 +105,14 @@ static void fill_fast(Huffman *huffman, const uint8_t *lengths, int count)
         int length = lengths[symbol];
         if (length == 0 || length > FAST_BITS) continue;
         unsigned code = next[length]++, reversed = 0;
-        for (int bit = 0; bit < length; bit++)
-            reversed |= (code >> bit & 1) << (length - 1 - bit);
+        for (int bit = 0; bit < length; bit++) reversed |= (code >> bit & 1) << (length - 1 - bit);
         for (unsigned i = reversed; i < 1u << FAST_BITS; i += 1u << length)
             huffman->fast[i] = (uint16_t)(symbol << 4 | length);
     }
 }
 
-// False where the lengths describe no prefix code. A code with unused words is refused as zlib does, but for the one that RFC
-// 1951 allows: a single code, of one bit.
+// False where the lengths describe no prefix code. A code with unused words is refused as zlib
+// does, but for the one that RFC 1951 allows: a single code, of one bit.
 static bool build(Huffman *huffman, const uint8_t *lengths, int count)
 {
     memset(huffman->count, 0, sizeof huffman->count);
@@ -133,7 +136,8 @@ static bool build(Huffman *huffman, const uint8_t *lengths, int count)
     return true;
 }
 
-// The codes of one length are consecutive numbers: `first` is the first of them, `index` its place among the symbols.
+// The codes of one length are consecutive numbers: `first` is the first of them, `index` its place
+// among the symbols.
 static int decode_long(Stream *stream, const Huffman *huffman)
 {
     int code = 0, first = 0, index = 0;
@@ -165,7 +169,8 @@ static int decode(Stream *stream, const Huffman *huffman)
     return (int)(entry >> 4);
 }
 
-// ---- Output --------------------------------------------------------------------------------------------------------
+// ---- Output
+// --------------------------------------------------------------------------------------------------------
 
 static bool make_room(Stream *stream, size_t extra)
 {
@@ -192,7 +197,8 @@ static bool copy_back(Stream *stream, size_t distance, size_t length)
     return true;
 }
 
-// ---- Blocks --------------------------------------------------------------------------------------------------------
+// ---- Blocks
+// --------------------------------------------------------------------------------------------------------
 
 static bool stored_block(Stream *stream)
 {
@@ -216,8 +222,8 @@ static bool stored_block(Stream *stream)
 
 static bool copy_symbol(Stream *stream, int symbol, const Huffman *distances)
 {
-    static const uint16_t length_base[29] = {3,  4,  5,  6,  7,  8,  9,  10, 11,  13,
-                                             15, 17, 19, 23, 27, 31, 35, 43, 51,  59,
+    static const uint16_t length_base[29] = {3,  4,  5,  6,   7,   8,   9,   10,  11, 13,
+                                             15, 17, 19, 23,  27,  31,  35,  43,  51, 59,
                                              67, 83, 99, 115, 131, 163, 195, 227, 258};
     static const uint8_t length_extra[29] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
                                              2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
@@ -267,7 +273,8 @@ static bool fixed_block(Stream *stream)
     return coded_block(stream, &stream->fixed_literals, &stream->fixed_distances);
 }
 
-// The code lengths of both alphabets in one row, run-length coded: 16 repeats the length before, 17 and 18 give zeros.
+// The code lengths of both alphabets in one row, run-length coded: 16 repeats the length before, 17
+// and 18 give zeros.
 static bool read_lengths(Stream *stream, const Huffman *code, int count, uint8_t *lengths)
 {
     static const struct {

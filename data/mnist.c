@@ -1,4 +1,5 @@
-// Each half of MNIST is one IDX file of images and one of labels; this file checks that the two belong together.
+// Each half of MNIST is one IDX file of images and one of labels; this file checks that the two
+// belong together.
 #include "data/mnist.h"
 
 #include <stdlib.h>
@@ -51,12 +52,13 @@ bool mnist_load(const DataSource *source, const DataRequest *request, Dataset *t
                 Error *error)
 {
     char *directory = path_join(request->directory, source->name);
-    bool ok = directory_exists(directory)
-                  ? load_file(directory, "train-images-idx3-ubyte", take_images, train, error) &&
-                        load_file(directory, "train-labels-idx1-ubyte", take_labels, train, error) &&
-                        load_file(directory, "t10k-images-idx3-ubyte", take_images, test, error) &&
-                        load_file(directory, "t10k-labels-idx1-ubyte", take_labels, test, error)
-                  : fail(error, "%s: no such directory; the four files of MNIST belong there", directory);
+    bool ok =
+        directory_exists(directory)
+            ? load_file(directory, "train-images-idx3-ubyte", take_images, train, error) &&
+                  load_file(directory, "train-labels-idx1-ubyte", take_labels, train, error) &&
+                  load_file(directory, "t10k-images-idx3-ubyte", take_images, test, error) &&
+                  load_file(directory, "t10k-labels-idx1-ubyte", take_labels, test, error)
+            : fail(error, "%s: no such directory; the four files of MNIST belong there", directory);
     free(directory);
     return ok;
 }

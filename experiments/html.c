@@ -9,12 +9,18 @@
 static const char *reference(char c)
 {
     switch (c) {
-    case '&': return "&amp;";
-    case '<': return "&lt;";
-    case '>': return "&gt;";
-    case '"': return "&quot;";
-    case '\'': return "&#39;";
-    default: break;
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    case '\'':
+        return "&#39;";
+    default:
+        break;
     }
     bool control = ((unsigned char)c < 0x20 && c != '\t' && c != '\n') || c == 0x7f;
     return control ? "&#xFFFD;" : NULL;
@@ -77,7 +83,8 @@ void html_base64(Text *out, const uint8_t *bytes, size_t size)
 void html_picture(Text *out, const uint8_t *pixels, int height, int width, int channels,
                   const char *alt)
 {
-    Bytes png = png_encode(pixels, height, width, channels);
+    Bytes png;
+    png_encode(width, height, channels, pixels, &png);
     text_append(out, "<img src=\"data:image/png;base64,");
     html_base64(out, png.data, png.size);
     text_append(out, "\" width=\"%d\" height=\"%d\" alt=\"", width, height);

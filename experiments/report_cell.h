@@ -1,5 +1,5 @@
-// One section of the report: a cell with its figures, pictures, curves and everything needed to run it again; and the shorter
-// section of a classifier.
+// One section of the report: a cell with its figures, pictures, curves and everything needed to run
+// it again; and the shorter section of a classifier.
 #ifndef SIEVE_EXPERIMENTS_REPORT_CELL_H
 #define SIEVE_EXPERIMENTS_REPORT_CELL_H
 

@@ -1,4 +1,5 @@
-// How the report writes the names of data sets, attacks and defenses, and in which order it lists them.
+// How the report writes the names of data sets, attacks and defenses, and in which order it lists
+// them.
 #ifndef SIEVE_EXPERIMENTS_REPORT_NAMES_H
 #define SIEVE_EXPERIMENTS_REPORT_NAMES_H
 

@@ -1,6 +1,6 @@
-// One column per test image, one row per state of it. Differences are signed: the true trigger is Trojan - clean, the
-// counter-trigger is Trojan - filtered Trojan, so that a perfect defense makes the two rows equal. Both rows use one scale,
-// the largest difference in the true trigger.
+// One column per test image, one row per state of it. Differences are signed: the true trigger is
+// Trojan - clean, the counter-trigger is Trojan - filtered Trojan, so that a perfect defense makes
+// the two rows equal. Both rows use one scale, the largest difference in the true trigger.
 #include "experiments/report_pictures.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 #include "data/dataset.h"
 #include "experiments/html.h"
 
-enum { MOST_COLUMNS = 16, SHOWN_SIDE = 128 };
+enum { MOST_COLUMNS = 16, SHOWN_SIDE = 128, MOST_CLASSES = 1000000 };
 
 // A row of the grid: the pictures `tensor`, or `tensor` - `minus` when that is set.
 typedef struct Row {
@@ -59,19 +59,20 @@ static double difference_scale(const Grid *grid)
     if (!trojan) return 1;
     int64_t count = trojan->count < clean->count ? trojan->count : clean->count;
     for (int64_t i = 0; i < count; i++) {
-        double difference = fabs(((const float *)trojan->data)[i] - ((const float *)clean->data)[i]);
+        double difference =
+            fabs(((const float *)trojan->data)[i] - ((const float *)clean->data)[i]);
         if (isfinite(difference)) largest = fmax(largest, difference);
     }
     return largest == 0 ? 1 : fmax(largest, 0.01);
 }
 
-// Grey differences, -1..1: blue below 0, white at 0, red above (both ends are dark enough to tell apart in any light).
+// Grey differences, -1..1: blue below 0, white at 0, red above (both ends are dark enough to tell
+// apart in any light).
 static void diverging(double value, uint8_t rgb[3])
 {
     static const double blue[3] = {0.13, 0.35, 0.75}, red[3] = {0.76, 0.16, 0.11};
     double strength = fmin(fabs(value), 1);
-    for (int c = 0; c < 3; c++)
-        rgb[c] = to_byte(1 - strength * (1 - (value < 0 ? blue : red)[c]));
+    for (int c = 0; c < 3; c++) rgb[c] = to_byte(1 - strength * (1 - (value < 0 ? blue : red)[c]));
 }
 
 // Mean over one block of shrink x shrink pixels.
@@ -107,18 +108,21 @@ static void draw_picture(Text *out, const Grid *grid, const float *image, const 
     free(pixels);
 }
 
-// The label at this place, or -1 where it is unknown.
+// The label at this place, or -1 where it is unknown or no class.
 static int label_at(const Grid *grid, const char *name, int column)
 {
     const StoredTensor *labels = name ? safetensors_find(grid->samples, name) : NULL;
-    return labels && column < labels->count ? ((const int32_t *)labels->data)[column] : -1;
+    if (!labels || column >= labels->count) return -1;
+    int label = ((const int32_t *)labels->data)[column];
+    return label < MOST_CLASSES ? label : -1;
 }
 
 // The class that the attacker wants for an image of this class; -1 where unknown.
 static int wanted_class(const Grid *grid, int label)
 {
+    double target = grid->cell->target;
     if (strcmp(grid->cell->mode, "all") != 0)
-        return isfinite(grid->cell->target) ? (int)grid->cell->target : -1;
+        return target >= 0 && target < MOST_CLASSES ? (int)target : -1;
     return label < 0 ? -1 : grid->classes > 0 ? (label + 1) % grid->classes : label + 1;
 }
 
@@ -158,15 +162,17 @@ static void draw_row(Text *out, const Grid *grid, const Row *row)
 
 static void caption_text(Text *out, const Grid *grid)
 {
-    text_append(out, "<p class=\"caption\">Below each picture: the predicted class. Plain: the true "
-                     "class. <span class=\"prediction target\">◎ the attacker’s target</span>, "
-                     "<span class=\"prediction wrong\">✗ another wrong class</span>. True trigger = "
-                     "Trojan − clean; counter-trigger = Trojan − filtered Trojan, what the defense "
-                     "took away. The more alike the two rows, the better. ");
+    text_append(out,
+                "<p class=\"caption\">Below each picture: the predicted class. Plain: the true "
+                "class. <span class=\"prediction target\">◎ the attacker’s target</span>, "
+                "<span class=\"prediction wrong\">✗ another wrong class</span>. True trigger = "
+                "Trojan − clean; counter-trigger = Trojan − filtered Trojan, what the defense "
+                "took away. The more alike the two rows, the better. ");
     text_append(out, "%s",
-                grid->channels == 1 ? "White is no difference, red brighter, blue darker, full "
-                                      "colour a difference of ±"
-                                    : "Mid-grey is no difference, black and white a difference of ±");
+                grid->channels == 1
+                    ? "White is no difference, red brighter, blue darker, full "
+                      "colour a difference of ±"
+                    : "Mid-grey is no difference, black and white a difference of ±");
     html_number(out, grid->scale, 2);
     text_append(out, " or more (images lie in 0 … 1).");
     if (grid->shrink > 1)
@@ -200,7 +206,9 @@ void report_pictures(Text *out, const Entry *cell)
                      "<th scope=\"col\">true class</th>");
     for (int i = 0; i < grid.columns; i++) {
         int label = label_at(&grid, "labels", i);
-        text_append(out, label < 0 ? "<th scope=\"col\">–</th>" : "<th scope=\"col\">%d</th>", label);
+        text_append(out, "<th scope=\"col\">");
+        html_number(out, label < 0 ? (double)NAN : label, 0);
+        text_append(out, "</th>");
     }
     text_append(out, "</tr></thead>\n<tbody>\n");
     for (int i = 0; i < ROWS; i++) draw_row(out, &grid, &rows[i]);

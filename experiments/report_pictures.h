@@ -1,5 +1,5 @@
-// The picture grid of a cell: images before and after the defense, what the classifier saw in them, the true trigger and the
-// counter-trigger (what the defense took away).
+// The picture grid of a cell: images before and after the defense, what the classifier saw in them,
+// the true trigger and the counter-trigger (what the defense took away).
 #ifndef SIEVE_EXPERIMENTS_REPORT_PICTURES_H
 #define SIEVE_EXPERIMENTS_REPORT_PICTURES_H
 

@@ -10,7 +10,8 @@
 
 enum { MOST_PICTURES = 64, MOST_PIXELS_A_SIDE = 1024 };
 
-// The tensors of samples.safetensors that the report shows: pictures, and what the classifier said about them.
+// The tensors of samples.safetensors that the report shows: pictures, and what the classifier said
+// about them.
 static const char *const picture_names[] = {"clean", "trojan", "filtered_clean", "filtered_trojan",
                                             "synthetic"};
 static const char *const label_names[] = {"labels", "prediction_clean", "prediction_trojan",
@@ -29,7 +30,8 @@ static void names_free(char **names, int count)
     free(names);
 }
 
-// The names in a directory without those that start with a dot, sorted; a directory that does not exist has none.
+// The names in a directory without those that start with a dot, sorted; a directory that does not
+// exist has none.
 static bool list_names(const char *directory, char ***names, int *count, Error *error)
 {
     *names = NULL;
@@ -54,7 +56,8 @@ static bool is_point(const Json *point)
     return x->kind == JSON_NUMBER && (y->kind == JSON_NUMBER || y->kind == JSON_NULL);
 }
 
-// {"x": name, "series": [{"name": ..., "unit": ..., "points": [[x, y], ...]}, ...]}; y null is a gap.
+// {"x": name, "series": [{"name": ..., "unit": ..., "points": [[x, y], ...]}, ...]}; y null is a
+// gap.
 static bool check_curves(const Json *curves, const char *path, Error *error)
 {
     const Json *series = json_get(curves, "series");

@@ -34,8 +34,7 @@ const Figure figures[FIGURES] = {
      "rate: share of the clean images that raise it. Near 0 is good.",
      false},
     {"FNR", "FNR",
-     "False negative rate: share of the Trojan images that raise no alarm. Near 0 is good.",
-     false},
+     "False negative rate: share of the Trojan images that raise no alarm. Near 0 is good.", false},
     {"seconds", "time",
      "Time for the defense and its evaluation, without the training of the classifier.", true},
 };
@@ -94,8 +93,9 @@ void setting_text(Text *out, const Entry *entry, bool with_seed)
     if (entry->mode[0] && !is_none(entry->attack)) {
         bool single = strcmp(entry->mode, "single") == 0;
         text_append(out, " · ");
-        html_text(out, single ? "single target" : strcmp(entry->mode, "all") == 0 ? "all targets"
-                                                                                  : entry->mode);
+        html_text(out, single                            ? "single target"
+                       : strcmp(entry->mode, "all") == 0 ? "all targets"
+                                                         : entry->mode);
         if (single && isfinite(entry->target)) text_append(out, " %.0f", entry->target);
     }
     if (with_seed && isfinite(entry->seed)) text_append(out, " · seed %.0f", entry->seed);
@@ -134,7 +134,8 @@ typedef struct Judgement {
     Range T, C, FPR, FNR;
 } Judgement;
 
-// Distinct values of a string member of Entry among the cells, `none` left out; the caller frees the list.
+// Distinct values of a string member of Entry among the cells, `none` left out; the caller frees
+// the list.
 static int distinct(const Results *results, size_t offset, const char ***list)
 {
     int count = 0;
@@ -225,11 +226,11 @@ static void attack_text(Text *out, const Results *results)
     if (trojan.count == 0) return;
     text_append(out, "Left alone, the classifier gives ");
     range_text(out, trojan);
-    text_append(out, " % of the images that carry the trigger to the attacker’s target");
+    text_append(out, " %% of the images that carry the trigger to the attacker’s target");
     if (clean.count > 0) {
         text_append(out, ", and still recognises ");
         range_text(out, clean);
-        text_append(out, " % of the clean ones");
+        text_append(out, " %% of the clean ones");
     }
     text_append(out, ". ");
 }
@@ -251,8 +252,9 @@ static void winners_text(Text *out, const Judgement *judgements, int count)
     if (winner_count > 0) {
         text_append(out, "<strong>");
         list_text(out, winners, winner_count);
-        text_append(out, " removed the Trojan wherever tried</strong> (at most %.0f %% of the Trojan "
-                         "images still reach the target)",
+        text_append(out,
+                    " removed the Trojan wherever tried</strong> (at most %.0f %% of the Trojan "
+                    "images still reach the target)",
                     REMOVED_AT_MOST);
         if (cheapest) {
             text_append(out, winner_count > 1 ? "; the gentlest of them, " : "; ");
@@ -262,8 +264,9 @@ static void winners_text(Text *out, const Judgement *judgements, int count)
         }
         text_append(out, ".");
     } else if (judged > 0) {
-        text_append(out, "<strong>No defense removed the Trojan wherever it was tried</strong> "
-                         "(that is, brought it down to %.0f %% of the Trojan images).",
+        text_append(out,
+                    "<strong>No defense removed the Trojan wherever it was tried</strong> "
+                    "(that is, brought it down to %.0f %% of the Trojan images).",
                     REMOVED_AT_MOST);
     }
     free(winners);
@@ -287,7 +290,7 @@ static void trojan_text(Text *out, const Judgement *judgement)
 
 static void judgement_text(Text *out, const Judgement *judgement)
 {
-    const char *state = judgement->T.count == 0       ? "unjudged"
+    const char *state = judgement->T.count == 0         ? "unjudged"
                         : removed_everywhere(judgement) ? "good"
                         : judgement->removed > 0        ? "mixed"
                                                         : "bad";

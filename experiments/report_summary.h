@@ -1,4 +1,5 @@
-// The first page of the report: the verdict in plain words, the table of all cells, and what its columns mean.
+// The first page of the report: the verdict in plain words, the table of all cells, and what its
+// columns mean.
 #ifndef SIEVE_EXPERIMENTS_REPORT_SUMMARY_H
 #define SIEVE_EXPERIMENTS_REPORT_SUMMARY_H
 

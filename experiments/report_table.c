@@ -1,5 +1,5 @@
-// The table of all cells: a group of rows for each setting and seed, one row for each defense, and where a setting was
-// repeated with several seeds, rows with mean and standard deviation.
+// The table of all cells: a group of rows for each setting and seed, one row for each defense, and
+// where a setting was repeated with several seeds, rows with mean and standard deviation.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,14 +94,14 @@ static void mean_row(Text *out, const Entry *const *cells, int count)
     text_append(out, "</tr>\n");
 }
 
-// Rows for the experiments of cells first..end-1 (one setting) that were run with two or more seeds.
+// Rows for the experiments of cells first..end-1 (one setting) that were run with two or more
+// seeds.
 static void mean_rows(Text *out, const Results *results, int first, int end)
 {
     unsigned long long count = (unsigned long long)(end - first);
     char **experiments = allocate(count * sizeof *experiments);
     const Entry **same = allocate(count * sizeof *same);
-    for (int i = first; i < end; i++)
-        experiments[i - first] = entry_experiment(&results->cells[i]);
+    for (int i = first; i < end; i++) experiments[i - first] = entry_experiment(&results->cells[i]);
     bool opened = false;
     for (int i = 0; i < end - first; i++) {
         int same_count = 0;
@@ -160,7 +160,8 @@ void report_definitions(Text *out)
     for (int i = 0; i < FIGURES; i++)
         text_append(out, "<div><dt>%s</dt><dd>%s</dd></div>\n", figures[i].heading,
                     figures[i].meaning);
-    text_append(out, "</dl>\n<p class=\"quiet\">All but the time in percent or percentage points; a "
-                     "dash means that the figure does not apply or was not measured. Mean ± "
-                     "standard deviation (n − 1) is over the seeds.</p>\n");
+    text_append(out,
+                "</dl>\n<p class=\"quiet\">All but the time in percent or percentage points; a "
+                "dash means that the figure does not apply or was not measured. Mean ± "
+                "standard deviation (n − 1) is over the seeds.</p>\n");
 }

@@ -1,5 +1,5 @@
-// Line charts. Everything is laid out once in a box of 420 x 250 units, which the page scales to its columns; with about that
-// many pixels the 12-unit letters stay readable on a telephone.
+// Line charts. Everything is laid out once in a box of 420 x 250 units, which the page scales to
+// its columns; with about that many pixels the 12-unit letters stay readable on a telephone.
 #include "experiments/svg.h"
 
 #include <math.h>
@@ -12,8 +12,8 @@ enum { WIDTH = 420, HEIGHT = 250, LEFT = 52, RIGHT = 12, TOP = 22, BOTTOM = 38, 
 
 // One axis: the interval of values, where it lies in the box, and its ticks.
 typedef struct Axis {
-    double low, high;   // low < high
-    double start, end;  // coordinates of low and high
+    double low, high;  // low < high
+    double start, end; // coordinates of low and high
     bool logarithmic;
     double ticks[MOST_TICKS];
     int tick_count;
@@ -55,7 +55,8 @@ static void linear_ticks(Axis *axis, bool snap, int wanted)
         axis->ticks[axis->tick_count++] = i * step;
 }
 
-// Ticks at 1, 2, 5 of every power of ten, or at 1 alone, or at every second, third, ... power where there would be too many.
+// Ticks at 1, 2, 5 of every power of ten, or at 1 alone, or at every second, third, ... power where
+// there would be too many.
 static void logarithmic_ticks(Axis *axis)
 {
     double first = floor(log10(axis->low) + 1e-9), last = ceil(log10(axis->high) - 1e-9);
@@ -140,8 +141,7 @@ static void draw_axes(Text *out, const Chart *chart, const Axis *x, const Axis *
     text_append(out, "</text><text x=\"%d\" y=\"13\" class=\"end\">", LEFT - 7);
     html_text(out, chart->unit);
     text_append(out, "</text>");
-    if (y->logarithmic)
-        text_append(out, "<text x=\"%d\" y=\"13\">logarithmic scale</text>", LEFT);
+    if (y->logarithmic) text_append(out, "<text x=\"%d\" y=\"13\">logarithmic scale</text>", LEFT);
     text_append(out, "</g>\n");
 }
 
@@ -211,7 +211,8 @@ void svg_chart(Text *out, const Chart *chart)
 {
     Axis x, y;
     measure(chart, &x, &y);
-    text_append(out, "<figure class=\"chart\"><svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"",
+    text_append(out,
+                "<figure class=\"chart\"><svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"",
                 WIDTH, HEIGHT);
     for (int i = 0; i < chart->series_count; i++) {
         text_append(out, "%s", i ? ", " : "");

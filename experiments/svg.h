@@ -1,5 +1,6 @@
-// Line charts as inline SVG: axes with round ticks, a legend that gives each line's last value, lines told apart by colour
-// and by dashes. Colours come from the page's style sheet (classes series-0 ... series-6), so they follow its dark theme.
+// Line charts as inline SVG: axes with round ticks, a legend that gives each line's last value,
+// lines told apart by colour and by dashes. Colours come from the page's style sheet (classes
+// series-0 ... series-6), so they follow its dark theme.
 #ifndef SIEVE_EXPERIMENTS_SVG_H
 #define SIEVE_EXPERIMENTS_SVG_H
 
@@ -21,8 +22,8 @@ typedef struct Chart {
     int series_count;
 } Chart;
 
-// A <figure> with the chart and its legend. y is drawn on a logarithmic scale when it is a pure number, positive throughout
-// and spans more than a factor of 50 (losses); the axis then says so.
+// A <figure> with the chart and its legend. y is drawn on a logarithmic scale when it is a pure
+// number, positive throughout and spans more than a factor of 50 (losses); the axis then says so.
 void svg_chart(Text *out, const Chart *chart);
 
 #endif

@@ -13,7 +13,8 @@ static void the_examples_of_the_standard_hold(void)
         {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
         {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
          "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
-        {"abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrst"
+        {"abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrl"
+         "mnopqrsmnopqrst"
          "nopqrstu",
          "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1"},
     };
@@ -47,10 +48,12 @@ static void a_million_letters_in_odd_parts(void)
         left -= part;
     }
     finish(&hash, hex);
-    check(strcmp(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0") == 0, "%s", hex);
+    check(strcmp(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0") == 0,
+          "%s", hex);
 }
 
-// Every length around the padding's edges (55, 56, 63, 64 bytes), whole and byte by byte; the digests of all, hashed.
+// Every length around the padding's edges (55, 56, 63, 64 bytes), whole and byte by byte; the
+// digests of all, hashed.
 static void every_length_around_a_block(void)
 {
     uint8_t bytes[200];
@@ -65,11 +68,13 @@ static void every_length_around_a_block(void)
         for (size_t i = 0; i < length; i++) sha256_update(&hash, bytes + i, 1);
         finish(&hash, parts);
         sha256_hex(bytes, length, hex);
-        check(strcmp(parts, hex) == 0, "length %d: %s in parts, %s at once", (int)length, parts, hex);
+        check(strcmp(parts, hex) == 0, "length %d: %s in parts, %s at once", (int)length, parts,
+              hex);
         sha256_update(&all, hex, 64);
     }
     finish(&all, hex);
-    check(strcmp(hex, "7a38a844c9e159de39f0862ee2e28569a8250831150a3fbf0a59c001129b2fb2") == 0, "%s", hex);
+    check(strcmp(hex, "7a38a844c9e159de39f0862ee2e28569a8250831150a3fbf0a59c001129b2fb2") == 0,
+          "%s", hex);
 }
 
 int main(int argc, char **argv)

@@ -1,0 +1,33 @@
+// Batches: samples in shuffled order as float images in [0, 1], augmented on the way. The loop over
+// an epoch reads
+//     epoch_order(key, samples, count, order);
+//     for (int64_t first = 0; first < count; first += size)
+//         batch_fill(dataset, order + first, min(size, count - first), augmentation, key, first,
+//         images, labels);
+// so the last batch of an epoch may be smaller.
+#ifndef SIEVE_DATA_BATCH_H
+#define SIEVE_DATA_BATCH_H
+
+#include "core/random.h"
+#include "data/dataset.h"
+
+// Random changes of each image, in this order; zeros: none.
+typedef struct Augmentation {
+    int crop_padding; // zeros around the image on every side, then a random crop of the old size
+    float rotation_degrees; // rotation about the centre by U(-degrees, degrees), at most 180; zeros
+                            // from outside
+    bool flip;              // mirrored left to right with probability 1/2
+} Augmentation;
+
+// The samples in random order, one draw per key (key.step: the epoch). samples NULL stands for
+// 0..count-1.
+void epoch_order(RandomKey key, const uint32_t *samples, int64_t count, uint32_t *order);
+
+// images: count x height x width x channels; labels: count. The augmentation of image i depends on
+// key (step: the epoch) and on its place first_position + i in the epoch alone, hence neither on
+// threads nor on the batch size.
+void batch_fill(const Dataset *dataset, const uint32_t *indices, int64_t count,
+                Augmentation augmentation, RandomKey key, int64_t first_position, float *images,
+                int32_t *labels);
+
+#endif

@@ -1,0 +1,21 @@
+// The files of a finished cell (experiments/cell.h).
+#ifndef SIEVE_EXPERIMENTS_CELL_FILES_H
+#define SIEVE_EXPERIMENTS_CELL_FILES_H
+
+#include "core/json.h"
+#include "experiments/defense.h"
+#include "experiments/evaluation.h"
+
+bool cell_finished(const char *directory); // result.json exists
+bool cell_write_json(const char *directory, const char *name, const Json *json, Error *error);
+Json *cell_read_json(const char *directory, const char *name, Error *error);
+
+// samples.safetensors: one image each of up to eight classes other than the target, clean and Trojan, before and after the
+// filter, with what the classifier says of each; and the defense's own synthetic Trojan images where it makes some.
+bool cell_write_samples(const char *directory, const Evaluation *evaluation, const Defense *defense,
+                        Error *error);
+
+// Adds "files": {name: SHA-256} for the cell's weights, curves and samples.
+bool cell_hash_files(const char *directory, Json *record, Error *error);
+
+#endif

@@ -1,0 +1,39 @@
+#include "experiments/curves.h"
+
+#include <stddef.h>
+#include <string.h>
+
+Curves curves_create(void) {
+    Curves curves = {json_object()};
+    json_set(curves.json, "x", json_string("epoch"));
+    json_set(curves.json, "series", json_array());
+    return curves;
+}
+
+void curves_free(Curves *curves) {
+    json_free(curves->json);
+    curves->json = NULL;
+}
+
+static const Json *find_series(const Json *all, const char *name) {
+    for (size_t i = 0; i < all->count; i++)
+        if (strcmp(json_get_string(all->items[i], "name", ""), name) == 0)
+            return all->items[i];
+    return NULL;
+}
+
+void curves_add(Curves *curves, const char *name, const char *unit, double x, double y) {
+    Json *all = (Json *)(uintptr_t)json_get(curves->json, "series");
+    Json *series = (Json *)(uintptr_t)find_series(all, name);
+    if (!series) {
+        series = json_object();
+        json_set(series, "name", json_string(name));
+        json_set(series, "unit", json_string(unit));
+        json_set(series, "points", json_array());
+        json_push(all, series);
+    }
+    Json *point = json_array();
+    json_push(point, json_number(x));
+    json_push(point, json_number(y));
+    json_push((Json *)(uintptr_t)json_get(series, "points"), point);
+}

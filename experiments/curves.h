@@ -1,0 +1,15 @@
+// Training curves: named series of (epoch, value) points, as they stand in curves.json.
+#ifndef SIEVE_EXPERIMENTS_CURVES_H
+#define SIEVE_EXPERIMENTS_CURVES_H
+
+#include "core/json.h"
+
+typedef struct Curves {
+    Json *json; // {"x": "epoch", "series": [{"name", "unit", "points": [[x, y], ...]}, ...]}
+} Curves;
+
+Curves curves_create(void);
+void curves_free(Curves *curves);
+void curves_add(Curves *curves, const char *name, const char *unit, double x, double y);
+
+#endif

@@ -1,0 +1,138 @@
+#include "experiments/options.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum OptionKind { OPTION_TEXT, OPTION_NUMBER, OPTION_FLAG, OPTION_SET } OptionKind;
+
+typedef struct OptionRow {
+    const char *name, *argument, *help;
+    OptionKind kind;
+    size_t field;
+    unsigned commands;
+    int64_t low, high; // OPTION_NUMBER
+} OptionRow;
+
+enum { FOR_CELLS = FOR_DEMO | FOR_RUN | FOR_TRAIN, FOR_ALL = FOR_CELLS | FOR_REPORT | FOR_OPS };
+#define FIELD(name) offsetof(Options, name)
+
+static const OptionRow rows[] = {
+    {"--data", "NAME", "data set: digits (built in, default), mnist", OPTION_TEXT, FIELD(data),
+     FOR_RUN | FOR_TRAIN, 0, 0},
+    {"--data-dir", "DIR", "where data sets lie (default $SIEVE_DATA, then ./data-sets)", OPTION_TEXT,
+     FIELD(data_directory), FOR_RUN | FOR_TRAIN, 0, 0},
+    {"--model", "NAME", "classifier: mnist-ia, mnist-wanet (default: the data set's)", OPTION_TEXT,
+     FIELD(model), FOR_RUN | FOR_TRAIN, 0, 0},
+    {"--attack", "NAME", "none, badnet+ (default badnet+)", OPTION_TEXT, FIELD(attack),
+     FOR_RUN | FOR_TRAIN, 0, 0},
+    {"--mode", "MODE", "single: every label becomes the target; all: y becomes y+1", OPTION_TEXT,
+     FIELD(mode), FOR_RUN | FOR_TRAIN, 0, 0},
+    {"--target", "K", "the target label (default 0)", OPTION_NUMBER, FIELD(target),
+     FOR_RUN | FOR_TRAIN, 0, 1000},
+    {"--defense", "NAMES", "one or several of ip,if,vif,aif", OPTION_TEXT, FIELD(defense), FOR_RUN,
+     0, 0},
+    {"--scale", "SCALE", "quick (default) or paper: the paper's epochs", OPTION_TEXT,
+     FIELD(scale_text), FOR_RUN | FOR_TRAIN, 0, 0},
+    {"--set", "METHOD.NAME=VALUE", "one setting of classifier, attack or defense; repeatable",
+     OPTION_SET, 0, FOR_RUN | FOR_TRAIN, 0, 0},
+    {"--seed", "N", "seed of every random draw (default 1)", OPTION_NUMBER, FIELD(seed), FOR_CELLS,
+     0, INT64_MAX},
+    {"--out", "DIR", "results (default results)", OPTION_TEXT, FIELD(out), FOR_CELLS, 0, 0},
+    {"--json", "FILE", "also write the results here", OPTION_TEXT, FIELD(json), FOR_CELLS, 0, 0},
+    {"-o", "FILE", "the weights (safetensors), or the report", OPTION_TEXT, FIELD(output),
+     FOR_TRAIN | FOR_REPORT, 0, 0},
+    {"--threads", "N", "threads (default: one for each processor)", OPTION_NUMBER, FIELD(threads),
+     FOR_CELLS, 1, 64},
+    {"--device", "NAME", "cpu", OPTION_TEXT, FIELD(device), FOR_CELLS, 0, 0},
+    {"--quiet", NULL, "no progress", OPTION_FLAG, FIELD(quiet), FOR_ALL, 0, 0},
+    {"--help", NULL, "this text", OPTION_FLAG, FIELD(help), FOR_ALL, 0, 0}};
+enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
+
+void options_help(unsigned command) {
+    for (int i = 0; i < ROW_COUNT; i++) {
+        if (!(rows[i].commands & command))
+            continue;
+        char left[64];
+        snprintf(left, sizeof left, "%s %s", rows[i].name, rows[i].argument ? rows[i].argument : "");
+        printf("  %-26s %s\n", left, rows[i].help);
+    }
+}
+
+static bool parse_number(const OptionRow *row, const char *text, Options *options, Error *error) {
+    char *end;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || errno == ERANGE || number < row->low || number > row->high)
+        return fail(error, "%s %s: a whole number from %lld to %lld is wanted", row->name, text,
+                    (long long)row->low, (long long)row->high);
+    *(int64_t *)(void *)((char *)options + row->field) = number;
+    return true;
+}
+
+static bool take(const OptionRow *row, const char *value, Options *options, Error *error) {
+    void *field = (char *)options + row->field;
+    switch (row->kind) {
+    case OPTION_FLAG: *(bool *)field = true; return true;
+    case OPTION_TEXT: *(const char **)field = value; return true;
+    case OPTION_NUMBER: return parse_number(row, value, options, error);
+    case OPTION_SET:
+        if (options->overrides.count == MAX_OVERRIDES)
+            return fail(error, "more than %d --set options", MAX_OVERRIDES);
+        options->sets[options->overrides.count++] = value;
+        return true;
+    }
+    return false;
+}
+
+static const OptionRow *find_row(const char *name, unsigned command) {
+    for (int i = 0; i < ROW_COUNT; i++)
+        if (strcmp(rows[i].name, name) == 0 && (rows[i].commands & command))
+            return &rows[i];
+    return NULL;
+}
+
+static bool check_words(Options *options, Error *error) {
+    bool paper = strcmp(options->scale_text, "paper") == 0;
+    if (!paper && strcmp(options->scale_text, "quick") != 0)
+        return fail(error, "--scale %s: quick or paper is wanted", options->scale_text);
+    if (strcmp(options->mode, "single") != 0 && strcmp(options->mode, "all") != 0)
+        return fail(error, "--mode %s: single or all is wanted", options->mode);
+    if (strcmp(options->device, "cpu") != 0)
+        return fail(error, "--device %s: only cpu is known", options->device);
+    options->scale = paper ? SCALE_PAPER : SCALE_QUICK;
+    return true;
+}
+
+bool options_parse(int argc, char **argv, unsigned command, Options *options, Error *error) {
+    const char *directory = getenv("SIEVE_DATA");
+    *options = (Options){.data = "digits",
+                         .data_directory = directory && *directory ? directory : "data-sets",
+                         .attack = "badnet+",
+                         .mode = "single",
+                         .out = "results",
+                         .scale_text = "quick",
+                         .device = "cpu",
+                         .seed = 1};
+    for (int i = 0; i < argc; i++) {
+        const char *word = argv[i];
+        if (word[0] != '-' || word[1] == '\0') {
+            if (options->operand_count == MAX_OPERANDS)
+                return fail(error, "more than %d operands", MAX_OPERANDS);
+            options->operands[options->operand_count++] = word;
+            continue;
+        }
+        const OptionRow *row = find_row(word, command);
+        if (!row)
+            return fail(error, "unknown option %s", word);
+        const char *value = row->argument ? (i + 1 < argc ? argv[++i] : NULL) : "";
+        if (!value)
+            return fail(error, "%s needs a value: %s", row->name, row->argument);
+        if (!take(row, value, options, error))
+            return false;
+    }
+    options->overrides.texts = options->sets;
+    return check_words(options, error);
+}

@@ -1,0 +1,36 @@
+// The command line's options: one table, shared by all commands.
+#ifndef SIEVE_EXPERIMENTS_OPTIONS_H
+#define SIEVE_EXPERIMENTS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/error.h"
+#include "experiments/setting.h"
+
+enum { MAX_OVERRIDES = 64, MAX_OPERANDS = 64 };
+
+// Which commands take an option; to be combined.
+enum CommandSet { FOR_DEMO = 1, FOR_RUN = 2, FOR_TRAIN = 4, FOR_REPORT = 8, FOR_OPS = 16 };
+
+typedef struct Options {
+    const char *data, *data_directory; // the directory: --data-dir, $SIEVE_DATA, ./data-sets
+    const char *model;                 // NULL: the data set's
+    const char *attack, *defense;      // the defense may be several names with commas
+    const char *mode;                  // single or all
+    const char *out, *json, *output;   // result directory, --json FILE, -o FILE
+    const char *scale_text, *device, *sets[MAX_OVERRIDES];
+    int64_t seed, threads, target;
+    bool quiet, help;
+    Scale scale;
+    Overrides overrides;
+    int operand_count;
+    const char *operands[MAX_OPERANDS];
+} Options;
+
+// Parses what follows the command's name. On failure error holds the sentence (wrong usage: exit status 2).
+bool options_parse(int argc, char **argv, unsigned command, Options *options, Error *error);
+
+// Prints the options that these commands take.
+void options_help(unsigned command);
+
+#endif

@@ -1,0 +1,69 @@
+// The page from top to bottom. Its parts stand in report_summary.c and report_table.c (verdict,
+// table), report_cell.c, report_pictures.c and svg.c (one section a cell), report_style.c (looks);
+// report_read.c reads and checks the files.
+#include "experiments/report.h"
+
+#include "core/file.h"
+#include "experiments/html.h"
+#include "experiments/report_cell.h"
+#include "experiments/report_read.h"
+#include "experiments/report_style.h"
+#include "experiments/report_summary.h"
+
+// The policy forbids scripts and everything that is not in the file itself, should an escape ever
+// be forgotten.
+static void page_begin(Text *out)
+{
+    text_append(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+                     "img-src data:; style-src 'unsafe-inline'\">\n"
+                     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+                     "<meta name=\"color-scheme\" content=\"light dark\">\n"
+                     "<title>sieve report</title>\n<style>\n");
+    report_style(out);
+    text_append(out, "</style>\n</head>\n<body>\n<main>\n");
+}
+
+static void page_head(Text *out, const Results *results, const char *directory)
+{
+    text_append(out, "<header>\n<p class=\"setting\">sieve report · %d cell%s from <code>",
+                results->cell_count, results->cell_count == 1 ? "" : "s");
+    html_text(out, directory);
+    text_append(out, "</code></p>\n<h1>Is the Trojan gone?</h1>\n");
+    report_verdict(out, results);
+    text_append(out, "</header>\n");
+}
+
+static void page_body(Text *out, const Results *results)
+{
+    text_append(out, "<section>\n<h2>All cells</h2>\n");
+    report_table(out, results);
+    report_definitions(out);
+    text_append(out, "</section>\n<section>\n<h2>Cell by cell</h2>\n");
+    for (int i = 0; i < results->cell_count; i++)
+        report_cell(out, results, &results->cells[i], i + 1);
+    text_append(out, "</section>\n");
+    if (results->classifier_count == 0) return;
+    text_append(out, "<section>\n<h2>Classifiers</h2>\n");
+    for (int i = 0; i < results->classifier_count; i++)
+        report_classifier(out, &results->classifiers[i], i + 1);
+    text_append(out, "</section>\n");
+}
+
+bool report_write(const char *directory, const char *path, Error *error)
+{
+    Results results;
+    bool done = results_read(directory, &results, error);
+    if (done) {
+        Text page = {0};
+        page_begin(&page);
+        page_head(&page, &results, directory);
+        page_body(&page, &results);
+        text_append(&page, "<footer>This page is one file: no script, no network, every picture "
+                           "inside.</footer>\n</main>\n</body>\n</html>\n");
+        done = file_write(path, page.text, page.length, error);
+        text_free(&page);
+    }
+    results_free(&results);
+    return done;
+}

@@ -1,0 +1,50 @@
+#include "experiments/setting.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "core/error.h"
+
+const char *scale_name(Scale scale) { return scale == SCALE_PAPER ? "paper" : "quick"; }
+
+// The value's text where override is METHOD.NAME=..., else NULL.
+static const char *value_of(const char *override, const char *method, const char *name) {
+    size_t method_length = strlen(method), name_length = strlen(name);
+    if (strncmp(override, method, method_length) != 0 || override[method_length] != '.')
+        return NULL;
+    const char *rest = override + method_length + 1;
+    return strncmp(rest, name, name_length) == 0 && rest[name_length] == '='
+               ? rest + name_length + 1
+               : NULL;
+}
+
+bool setting_named(Settings settings, const char *method, const char *override) {
+    for (Settings s = settings; s && s->name; s++) {
+        const char *value = value_of(override, method, s->name);
+        char *end = NULL;
+        if (value && (strtod(value, &end), end != value && *end == '\0'))
+            return true;
+    }
+    return false;
+}
+
+Json *settings_resolve(Settings settings, const char *method, Scale scale,
+                       const Overrides *overrides) {
+    Json *values = json_object();
+    for (Settings s = settings; s && s->name; s++) {
+        double number = scale == SCALE_PAPER ? s->paper : s->quick;
+        for (int i = 0; i < overrides->count; i++) {
+            const char *value = value_of(overrides->texts[i], method, s->name);
+            if (value)
+                number = strtod(value, NULL);
+        }
+        json_set(values, s->name, json_number(number));
+    }
+    return values;
+}
+
+double setting(const Json *values, const char *name) {
+    const Json *value = json_get(values, name);
+    if (!value || value->kind != JSON_NUMBER)
+        panic("there is no setting %s", name);
+    return value->number;
+}
