@@ -7,6 +7,7 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wconvers
 FLAGS = -std=c11 -O3 -g -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARNINGS) -D_GNU_SOURCE -I. -pthread -MMD -MP
 CFLAGS ?=
 LDLIBS = -lm -pthread
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unversioned)
 
 # The kernels of core/cpu/kernels/ are compiled once per instruction set and chosen when the program starts.
@@ -34,31 +35,73 @@ TESTS = $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
 all: $(BUILD)/sieve $(BUILD)/op_check $(BUILD)/model_check
 
 $(BUILD)/sieve: $(BUILD)/experiments/main.o $(LIBRARY)
-	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+	@echo "  LD $@"
+	@$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/op_check $(BUILD)/model_check: $(BUILD)/%: $(BUILD)/tests/%.o $(BUILD)/tests/golden.o $(LIBRARY)
-	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+	@echo "  LD $@"
+	@$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 $(TESTS) $(BUILD)/tests/bench/bench: $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/test.o $(LIBRARY)
-	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+	@echo "  LD $@"
+	@$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 $(LIBRARY): $(OBJECTS)
+	@echo "  AR $@"
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 
 $(BUILD)/%.o: %.c
+	@echo "  CC $<"
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(CFLAGS) -c -o $@ $<
+	@$(CC) $(FLAGS) $(CFLAGS) -c -o $@ $<
 
 define isa_rule
 $(BUILD)/%.$(1).o: %.c
+	@echo "  CC $$< ($(1))"
 	@mkdir -p $$(@D)
-	$(CC) $(FLAGS) $(FLAGS_$(1)) -DSIEVE_ISA=$(1) -DSIEVE_ISA_$(1) $(CFLAGS) -c -o $$@ $$<
+	@$(CC) $(FLAGS) $(FLAGS_$(1)) -DSIEVE_ISA=$(1) -DSIEVE_ISA_$(1) $(CFLAGS) -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
+
+$(BUILD)/experiments/machine.o: FLAGS += -DSIEVE_VERSION='"$(VERSION)"'
+
+# The story on the built-in data: build, plant a Trojan, filter it out, print the table and the report's path.
+demo:
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/sieve
+	@$(BUILD)/sieve demo --out results/demo
+
+# Every test; closing line "N passed, N failed". SIEVE_SHARED (default ../shared) holds golden cases and real data.
+test:
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(TESTS)
+	@BUILD=$(BUILD) tests/run.sh $(TESTS)
+
+# The tests under the sanitizers and a part of them under valgrind: slow.
+check:
+	@tests/check.sh
+
+# Times beside PyTorch's, where a python3 with torch is found (PYTHON=...), one after the other on this machine.
+bench:
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/tests/bench/bench
+	@BUILD=$(BUILD) tests/bench/compare.sh
+
+# Fuzzes the readers of untrusted files, each for FUZZ_SECONDS; needs clang with libFuzzer.
+FUZZ_SECONDS ?= 300
+fuzz:
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh
+
+# The long checks: interruption at random moments, all instruction sets and thread counts on whole runs.
+test-long:
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/sieve
+	@SIEVE=$(BUILD)/sieve tests/long/determinism.sh
+	@SIEVE=$(BUILD)/sieve tests/long/resume.sh
+
+install: $(BUILD)/sieve
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BUILD)/sieve $(DESTDIR)$(PREFIX)/bin/sieve
 
 clean:
 	rm -rf $(BUILD)
 
--include $(OBJECTS:.o=.d)
-.PHONY: all clean
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+.PHONY: all demo test check bench fuzz test-long install clean

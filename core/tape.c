@@ -52,6 +52,8 @@ void tape_record(Tape *tape, bool recording)
     tape->recording = recording;
 }
 
+bool tape_recording(const Tape *tape) { return tape->recording; }
+
 const Kernels *tape_kernels(const Tape *tape)
 {
     return tape->kernels;

@@ -17,6 +17,7 @@ void tape_reset(Tape *tape);
 
 // Whether operators are recorded for backward (the default) or only computed.
 void tape_record(Tape *tape, bool record);
+bool tape_recording(const Tape *tape);
 
 // The tensor's values as an input of this step, without a gradient; shares its memory.
 Tensor *tape_input(Tape *tape, const Tensor *tensor);

@@ -59,7 +59,8 @@ static inline void store(float *p, Vector v)
 static inline Vector load_part(const float *p, int64_t count)
 {
     float lanes[LANES] = {0};
-    memcpy(lanes, p, (size_t)count * sizeof(float));
+    for (int64_t i = 0; i < count; i++)
+        lanes[i] = p[i];
     return load(lanes);
 }
 
@@ -67,7 +68,8 @@ static inline void store_part(float *p, Vector v, int64_t count)
 {
     float lanes[LANES];
     store(lanes, v);
-    memcpy(p, lanes, (size_t)count * sizeof(float));
+    for (int64_t i = 0; i < count; i++)
+        p[i] = lanes[i];
 }
 
 #if LANES == 1

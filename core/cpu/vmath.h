@@ -1,13 +1,14 @@
-// Elementary functions on Vector: range reduction, then a short polynomial (coefficients of exp, log, sine and cosine from
-// S. Moshier's Cephes library). Every step is an IEEE operation or a named fused multiply-add, so the bits are the same on
-// every fused instruction set. Errors are below 3 units in the last place (tests/core/test_kernels.c measures them); NaN
-// passes through.
+// Elementary functions on Vector: range reduction, then a short polynomial (coefficients of exp,
+// log, sine and cosine from S. Moshier's Cephes library). Every step is an IEEE operation or a
+// named fused multiply-add, so the bits are the same on every fused instruction set. Errors are
+// below 3 units in the last place (tests/core/test_kernels.c measures them); NaN passes through.
 #ifndef SIEVE_CORE_CPU_VMATH_H
 #define SIEVE_CORE_CPU_VMATH_H
 
 #include "core/cpu/simd.h"
 
-// fma_vector's arithmetic on one number: for loops in plain C, which the compiler may vectorise without changing a bit.
+// fma_vector's arithmetic on one number: for loops in plain C, which the compiler may vectorise
+// without changing a bit.
 static inline float multiply_add(float a, float b, float c)
 {
 #if defined(SIEVE_ISA_baseline)
@@ -25,8 +26,8 @@ static inline float first_lane(Vector v)
 }
 
 // coefficients[0] x^(count-1) + ... + coefficients[count-1].
-static inline __attribute__((always_inline)) Vector
-polynomial(Vector x, int count, const float *coefficients)
+static inline __attribute__((always_inline)) Vector polynomial(Vector x, int count,
+                                                               const float *coefficients)
 {
     Vector sum = splat(coefficients[0]);
     for (int i = 1; i < count; i++) sum = fma_vector(sum, x, splat(coefficients[i]));
@@ -96,15 +97,15 @@ static inline Vector log_vector(Vector x)
 {
     const Vector zero = splat(0), infinity = splat(INFINITY);
     VectorInt positive = less(zero, x), tiny = less(x, splat(0x1p-126f));
-    Vector normal = select_vector(tiny, x * splat(0x1p23f), x); // subnormal numbers brought into range
+    Vector normal =
+        select_vector(tiny, x * splat(0x1p23f), x); // subnormal numbers brought into range
     normal = select_vector(positive, normal, splat(1));
     // The exponent is counted from sqrt(1/2), so that the fraction lies between it and sqrt(2).
     VectorInt exponent = bits_of(normal) - splat_int(0x3f3504f3);
     Vector fraction = from_bits(bits_of(normal) - (exponent & splat_int(-0x800000)));
     Vector n = to_float(exponent >> 23) - select_vector(tiny, splat(23), zero);
     Vector y = log_reduced(n, fraction - splat(1));
-    y = select_vector(positive, y,
-                      select_vector(equal(x, zero), splat(-INFINITY), splat(NAN)));
+    y = select_vector(positive, y, select_vector(equal(x, zero), splat(-INFINITY), splat(NAN)));
     return select_vector(less(x, infinity), y, x); // infinity and NaN are their own logarithm
 }
 
@@ -115,7 +116,8 @@ static inline Vector tanh_vector(Vector x)
     return from_bits(bits_of(y) | (bits_of(x) & splat_int(-0x7fffffff - 1)));
 }
 
-// x - tanh x; near zero, where the difference cancels, x^3 (1/3 - 2/15 x^2 + ...), fitted for |x| <= 1.
+// x - tanh x; near zero, where the difference cancels, x^3 (1/3 - 2/15 x^2 + ...), fitted for |x|
+// <= 1.
 static inline Vector tanhshrink_vector(Vector x)
 {
     static const float coefficients[] = {-0.000143828816f, 0.000927147514f, -0.00321185379f,
@@ -147,7 +149,8 @@ static inline Vector softplus_vector(Vector x)
     return max_vector(x, splat(0)) + log_one_plus(exp_vector(-abs_vector(x)));
 }
 
-// Cosine and sine of 2 pi u, u in [0, 1): u = q/4 + f exactly, |f| <= 1/8, then the quadrant q swaps and negates.
+// Cosine and sine of 2 pi u, u in [0, 1): u = q/4 + f exactly, |f| <= 1/8, then the quadrant q
+// swaps and negates.
 static inline void cosine_sine_turn(Vector u, Vector *cosine, Vector *sine)
 {
     static const float cosine_coefficients[] = {2.443315711809948e-5f, -1.388731625493765e-3f,

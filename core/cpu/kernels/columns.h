@@ -1,10 +1,12 @@
-// Sums down the columns of a dense matrix (rows, width). The rows are cut into blocks by shape; inside a block every column
-// is summed from top to bottom in float, the blocks are then added in order in double.
+// Sums down the columns of a dense matrix (rows, width). The rows are cut into blocks by shape;
+// inside a block every column is summed from top to bottom in float, the blocks are then added in
+// order in double.
 //
-// Narrow matrices are folded: `fold` rows are taken as one wide row of 256 to 511 columns, so that vectors stay full whatever
-// the width; the fold's phases are added at the end of a block.
+// Narrow matrices are folded: `fold` rows are taken as one wide row of 256 to 511 columns, so that
+// vectors stay full whatever the width; the fold's phases are added at the end of a block.
 //
-// The loops are plain C over independent columns: the compiler makes vectors of them, which changes no bit.
+// The loops are plain C over independent columns: the compiler makes vectors of them, which changes
+// no bit.
 #ifndef SIEVE_CORE_CPU_KERNELS_COLUMNS_H
 #define SIEVE_CORE_CPU_KERNELS_COLUMNS_H
 
@@ -37,7 +39,8 @@ static inline Columns columns_plan(int64_t rows, int64_t width)
     return plan;
 }
 
-// One task's part: `columns` wide columns of a block, from x on; whole wide rows, then `rest` columns of a last, partial one.
+// One task's part: `columns` wide columns of a block, from x on; whole wide rows, then `rest`
+// columns of a last, partial one.
 typedef struct Panel {
     int64_t first;       // first column
     int64_t columns;     // in wide rows
@@ -74,7 +77,8 @@ static inline void repeat_phases(int64_t width, int64_t columns, float *values)
     for (int64_t j = width; j < columns; j++) values[j] = values[j - width];
 }
 
-// sums[j] = sum over the block's wide rows of x[row][j]. Four rows at a time, each column still from top to bottom.
+// sums[j] = sum over the block's wide rows of x[row][j]. Four rows at a time, each column still
+// from top to bottom.
 static inline void sum_columns(const Panel *panel, int64_t stride, const float *restrict x,
                                float *restrict sums)
 {

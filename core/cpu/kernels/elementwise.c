@@ -1,14 +1,16 @@
-// Kernels that treat every element alone: functions of one and two arrays, broadcasting, strided copies.
+// Kernels that treat every element alone: functions of one and two arrays, broadcasting, strided
+// copies.
 //
-// A function of one array and its derivative are each written once, on Vector; UNARY_LOOPS makes the loops around them, and a
-// table finds the loops by operator.
+// A function of one array and its derivative are each written once, on Vector; UNARY_LOOPS makes
+// the loops around them, and a table finds the loops by operator.
 #include "core/cpu/kernels/list.h"
 #include "core/cpu/kernels/ranges.h"
 #include "core/cpu/vmath.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-// What a function of one array may use: x, its parameters, and for the derivative also y = f(x) and the incoming gradient.
+// What a function of one array may use: x, its parameters, and for the derivative also y = f(x) and
+// the incoming gradient.
 typedef struct Operands {
     Vector x, y, dy, a, b;
 } Operands;
@@ -175,16 +177,16 @@ ALWAYS_INLINE void backward_loop(UnaryFunction *function, const UnaryCall *call,
     }
 }
 
-#define UNARY_LOOPS(name)                                                                          \
-    static void name##_forward(const void *call, int64_t begin, int64_t end, int thread)           \
-    {                                                                                              \
-        (void)thread;                                                                              \
-        forward_loop(name, call, begin, end);                                                      \
-    }                                                                                              \
-    static void name##_backward(const void *call, int64_t begin, int64_t end, int thread)          \
-    {                                                                                              \
-        (void)thread;                                                                              \
-        backward_loop(name##_gradient, call, begin, end);                                          \
+#define UNARY_LOOPS(name)                                                                 \
+    static void name##_forward(const void *call, int64_t begin, int64_t end, int thread)  \
+    {                                                                                     \
+        (void)thread;                                                                     \
+        forward_loop(name, call, begin, end);                                             \
+    }                                                                                     \
+    static void name##_backward(const void *call, int64_t begin, int64_t end, int thread) \
+    {                                                                                     \
+        (void)thread;                                                                     \
+        backward_loop(name##_gradient, call, begin, end);                                 \
     }
 
 UNARY_LOOPS(relu)
@@ -234,9 +236,11 @@ static void unary_backward(UnaryOp op, float a, float b, int64_t count, const fl
     parallel_ranges(count, 1, unary_loops[op].backward, &call);
 }
 
-// ---- Arrays walked with two sets of steps --------------------------------------------------------
+// ---- Arrays walked with two sets of steps
+// --------------------------------------------------------
 
-// Dimensions from the innermost outwards, neighbours merged where both arrays allow it; none has size 1 unless it is alone.
+// Dimensions from the innermost outwards, neighbours merged where both arrays allow it; none has
+// size 1 unless it is alone.
 typedef struct Walk {
     int rank;
     int64_t shape[KERNEL_MAX_RANK], first_step[KERNEL_MAX_RANK], second_step[KERNEL_MAX_RANK];
@@ -307,20 +311,23 @@ static int64_t row_offset(const Walk *walk, const int64_t *step, const int64_t *
 static void spread(const Walk *walk, const int64_t *step, int64_t begin, int64_t count,
                    const float *x, float *out)
 {
-    int64_t index[KERNEL_MAX_RANK] = {0};
+    const bool periodic = walk->rank == 2 && step[1] == 0; // every row is the same
+    int64_t index[KERNEL_MAX_RANK] = {0}, done = 0;
+    int64_t end = periodic ? smaller(walk->shape[0], count) : count;
     seek(walk, 0, begin, index);
-    while (count > 0) {
-        int64_t run = smaller(walk->shape[0] - index[0], count);
+    while (done < end) {
+        const int64_t run = smaller(walk->shape[0] - index[0], end - done);
         const float *row = x + row_offset(walk, step, index) + index[0] * step[0];
         if (step[0])
-            for (int64_t i = 0; i < run; i++) out[i] = row[i];
+            for (int64_t i = 0; i < run; i++) out[done + i] = row[i];
         else
-            for (int64_t i = 0; i < run; i++) out[i] = row[0];
-        out += run;
-        count -= run;
+            for (int64_t i = 0; i < run; i++) out[done + i] = row[0];
+        done += run;
         index[0] = 0;
         next_row(walk, index);
     }
+    for (; done < count; done += smaller(done, count - done)) // the rest repeats what is there
+        memcpy(out + done, out, (size_t)smaller(done, count - done) * sizeof(float));
 }
 
 typedef Vector BinaryFunction(Vector a, Vector b);
@@ -337,14 +344,14 @@ ALWAYS_INLINE void binary_loop(BinaryFunction *function, int64_t count, const fl
     }
 }
 
-#define BINARY_LOOP(name, operator)                                                                \
-    static inline Vector name(Vector a, Vector b)                                                  \
-    {                                                                                              \
-        return a operator b;                                                                       \
-    }                                                                                              \
-    static void name##_loop(int64_t count, const float *a, const float *b, float *y)               \
-    {                                                                                              \
-        binary_loop(name, count, a, b, y);                                                         \
+#define BINARY_LOOP(name, operator)                                                  \
+    static inline Vector name(Vector a, Vector b)                                    \
+    {                                                                                \
+        return a operator b;                                                         \
+    }                                                                                \
+    static void name##_loop(int64_t count, const float *a, const float *b, float *y) \
+    {                                                                                \
+        binary_loop(name, count, a, b, y);                                           \
     }
 
 BINARY_LOOP(add, +)
@@ -365,7 +372,8 @@ typedef struct BinaryCall {
     float *y;
 } BinaryCall;
 
-// An operand that is repeated is first spread into a buffer in the first-level cache; then both are dense.
+// An operand that is repeated is first spread into a buffer in the first-level cache; then both are
+// dense.
 static void binary_range(const void *context, int64_t begin, int64_t end, int thread)
 {
     (void)thread;
@@ -397,7 +405,8 @@ static void binary(BinaryOp op, const Broadcast *shape, const float *a, const fl
     parallel_ranges(call.walk.count, 1, binary_range, &call);
 }
 
-// ---- Copies --------------------------------------------------------------------------------------
+// ---- Copies
+// --------------------------------------------------------------------------------------
 
 typedef struct CopyCall {
     Walk walk; // first: x, second: y

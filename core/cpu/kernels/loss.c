@@ -1,5 +1,5 @@
-// Softmax, its logarithm, and cross-entropy over rows of class scores. The row's maximum is taken off first, so that nothing
-// overflows; sums run in Sum16's order.
+// Softmax, its logarithm, and cross-entropy over rows of class scores. The row's maximum is taken
+// off first, so that nothing overflows; sums run in Sum16's order.
 #include "core/cpu/kernels/list.h"
 #include "core/cpu/kernels/ranges.h"
 #include "core/cpu/kernels/rows.h"
@@ -12,8 +12,9 @@ typedef struct LossCall {
     float *out, *losses;
 } LossCall;
 
-// The comparison order does not matter: equal values are the same (+0 and -0 up to a sign that exp does not see), and a NaN
-// anywhere in the row makes the sum of exponentials NaN whichever maximum is found.
+// The comparison order does not matter: equal values are the same (+0 and -0 up to a sign that exp
+// does not see), and a NaN anywhere in the row makes the sum of exponentials NaN whichever maximum
+// is found.
 static float row_max(int64_t count, const float *x)
 {
     float most = -INFINITY;
@@ -25,8 +26,7 @@ static float row_max(int64_t count, const float *x)
 static float row_exp(int64_t count, const float *x, float shift, float *y)
 {
     int64_t i = 0;
-    for (; i + LANES <= count; i += LANES)
-        store(y + i, exp_vector(load(x + i) - splat(shift)));
+    for (; i + LANES <= count; i += LANES) store(y + i, exp_vector(load(x + i) - splat(shift)));
     if (i < count)
         store_part(y + i, exp_vector(load_part(x + i, count - i) - splat(shift)), count - i);
     return row_sum(count, y);

@@ -1,7 +1,8 @@
-// Random arrays from Philox4x32-10, several blocks at a time, in random_word's order (core/random.h), and dropout.
+// Random arrays from Philox4x32-10, several blocks at a time, in random_word's order
+// (core/random.h), and dropout.
 //
-// A 64-bit lane holds half a block: `low` the words c0 and c1, `high` the words c2 and c3. A round multiplies c0 and c2 by
-// constants to 64 bits; with the products P0 and P1, the new halves are
+// A 64-bit lane holds half a block: `low` the words c0 and c1, `high` the words c2 and c3. A round
+// multiplies c0 and c2 by constants to 64 bits; with the products P0 and P1, the new halves are
 //     low  = (hi P1 ^ c1 ^ k0, lo P1),   high = (hi P0 ^ c3 ^ k1, lo P0).
 // The processors meant here are little-endian: the lane's low 32 bits are the first word in memory.
 #include "core/cpu/kernels/list.h"
@@ -16,7 +17,11 @@ enum { HALVES = LANES / 2 };
 typedef uint64_t Half __attribute__((vector_size(4 * LANES)));
 #endif
 
-enum { BATCH = 256 }; // blocks drawn at a time, into a buffer in the first-level cache; a multiple of every HALVES
+enum {
+    GROUPS = 4, // vectors that run together
+    BATCH = 128 // blocks drawn at a time, into a buffer in the first-level cache; a multiple of
+                // every GROUPS * HALVES
+};
 
 // The low 32 bits of every lane times a 32-bit constant.
 static inline Half multiply_low(Half v, uint32_t constant)
@@ -34,33 +39,42 @@ static inline Half multiply_low(Half v, uint32_t constant)
 #endif
 }
 
-static inline void philox(RandomKey key, Half *low, Half *high)
+// Several vectors at a time: a round's chain of operations is long, and they hide each other's
+// latency.
+static inline void philox(RandomKey key, Half low[GROUPS], Half high[GROUPS])
 {
     uint32_t k0 = (uint32_t)key.seed, k1 = (uint32_t)(key.seed >> 32);
-    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
-        Half p0 = multiply_low(*low, 0xD2511F53u), p1 = multiply_low(*high, 0xCD9E8D57u);
-        *low = ((*low ^ p1) >> 32) ^ (p1 << 32) ^ k0;
-        *high = ((*high ^ p0) >> 32) ^ (p0 << 32) ^ k1;
-    }
+    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u)
+        for (int g = 0; g < GROUPS; g++) {
+            Half p0 = multiply_low(low[g], 0xD2511F53u), p1 = multiply_low(high[g], 0xCD9E8D57u);
+            low[g] = ((low[g] ^ p1) >> 32) ^ (p1 << 32) ^ k0;
+            high[g] = ((high[g] ^ p0) >> 32) ^ (p0 << 32) ^ k1;
+        }
 }
 
-// The words of blocks first .. first+count-1, and of up to HALVES-1 more: the buffer has room for a multiple of HALVES.
+// The words of blocks first .. first+count-1, and of up to GROUPS * HALVES - 1 more, for which the
+// buffer has room.
 static void draw(RandomKey key, int64_t first, int64_t count, uint32_t *words)
 {
-    uint64_t counter[HALVES], halves[2][HALVES];
-    for (int i = 0; i < HALVES; i++) counter[i] = (uint64_t)(first + i);
-    Half index, step;
-    memcpy(&index, counter, sizeof index);
-    memset(&step, 0, sizeof step);
-    step += (uint64_t)key.purpose << 32 | key.step;
-    for (int64_t block = 0; block < count; block += HALVES, index += HALVES) {
-        Half low = index, high = step;
-        philox(key, &low, &high);
-        memcpy(halves[0], &low, sizeof low);
-        memcpy(halves[1], &high, sizeof high);
-        for (int i = 0; i < HALVES; i++) {
-            memcpy(words + (block + i) * 4, &halves[0][i], sizeof(uint64_t));
-            memcpy(words + (block + i) * 4 + 2, &halves[1][i], sizeof(uint64_t));
+    enum { TOGETHER = GROUPS * HALVES };
+    uint64_t lanes[2][TOGETHER];
+    Half counter[GROUPS], stream[GROUPS], low[GROUPS], high[GROUPS];
+    for (int i = 0; i < TOGETHER; i++) {
+        lanes[0][i] = (uint64_t)(first + i);
+        lanes[1][i] = (uint64_t)key.purpose << 32 | key.step;
+    }
+    memcpy(counter, lanes[0], sizeof counter);
+    memcpy(stream, lanes[1], sizeof stream);
+    for (int64_t block = 0; block < count; block += TOGETHER) {
+        memcpy(low, counter, sizeof low);
+        memcpy(high, stream, sizeof high);
+        philox(key, low, high);
+        for (int g = 0; g < GROUPS; g++) counter[g] += TOGETHER;
+        memcpy(lanes[0], low, sizeof low);
+        memcpy(lanes[1], high, sizeof high);
+        for (int i = 0; i < TOGETHER; i++) {
+            memcpy(words + (block + i) * 4, &lanes[0][i], sizeof(uint64_t));
+            memcpy(words + (block + i) * 4 + 2, &lanes[1][i], sizeof(uint64_t));
         }
     }
 }
@@ -74,7 +88,8 @@ typedef struct NoiseCall {
     float *y;
 } NoiseCall;
 
-// ---- Dropout: a block decides about eight elements ------------------------------------------------
+// ---- Dropout: a block decides about eight elements
+// ------------------------------------------------
 
 static void drop(const NoiseCall *call, int64_t first, int64_t count, const uint16_t *halves)
 {
@@ -114,7 +129,8 @@ static void dropout(int64_t count, float probability, RandomKey key, const float
     parallel_ranges((count + 7) / 8, 8, dropout_blocks, &call);
 }
 
-// ---- Uniform and normal numbers: a block makes four -----------------------------------------------
+// ---- Uniform and normal numbers: a block makes four
+// -----------------------------------------------
 
 // The upper 24 bits of a word, as a fraction in [0, 1).
 static inline float fraction(uint32_t word)

@@ -1,11 +1,14 @@
-// Batch normalisation of x (rows, channels). Per channel sums go down the columns in fixed blocks (columns.h).
+// Batch normalisation of x (rows, channels). Per channel sums go down the columns in fixed blocks
+// (columns.h).
 #include "core/cpu/kernels/columns.h"
 #include "core/cpu/kernels/list.h"
 #include "core/cpu/vmath.h"
 
-// ---- Statistics ----------------------------------------------------------------------------------
-// Two passes over each block while it is in the cache: first its mean m, then the sums of x - m and (x - m)^2. Both are small
-// whatever the offset of x, so float suffices; the blocks are combined in double (Chan, Golub, LeVeque 1983).
+// ---- Statistics
+// ---------------------------------------------------------------------------------- Two passes
+// over each block while it is in the cache: first its mean m, then the sums of x - m and (x - m)^2.
+// Both are small whatever the offset of x, so float suffices; the blocks are combined in double
+// (Chan, Golub, LeVeque 1983).
 
 typedef struct StatisticsCall {
     Columns plan;
@@ -61,8 +64,8 @@ static void statistics_of_panels(const void *context, int64_t begin, int64_t end
     }
 }
 
-// Channels first .. first+count-1. With m the mean of a block of n rows and M that of all, the block's
-// sum (x - M)^2 = sum (x - m)^2 + 2 (m - M) sum (x - m) + n (m - M)^2.
+// Channels first .. first+count-1. With m the mean of a block of n rows and M that of all, the
+// block's sum (x - M)^2 = sum (x - m)^2 + 2 (m - M) sum (x - m) + n (m - M)^2.
 static void combine_blocks(const StatisticsCall *call, int64_t first, int64_t count, float *mean,
                            float *variance)
 {
@@ -102,8 +105,9 @@ static void batch_norm_statistics(int64_t rows, int64_t channels, const float *x
         combine_blocks(&call, first, smaller(PANEL, channels - first), mean, variance);
 }
 
-// ---- Application ---------------------------------------------------------------------------------
-// Elementwise with coefficients per channel, which are repeated to a wide row first.
+// ---- Application
+// --------------------------------------------------------------------------------- Elementwise
+// with coefficients per channel, which are repeated to a wide row first.
 
 typedef struct ApplyCall {
     int64_t count, wide;
@@ -149,9 +153,10 @@ static void batch_norm_apply(int64_t rows, int64_t channels, const float *x, con
     parallel_ranges((count + wide - 1) / wide, wide, apply_rows, &call);
 }
 
-// ---- Backward ------------------------------------------------------------------------------------
-// With g = dy and z = (x - mean) / deviation: dshift = sum g, dscale = sum g z, and
-// dx = scale / deviation (g - mean(g) - z mean(g z)) where mean and deviation came from x, else scale / deviation g.
+// ---- Backward
+// ------------------------------------------------------------------------------------ With g = dy
+// and z = (x - mean) / deviation: dshift = sum g, dscale = sum g z, and dx = scale / deviation (g -
+// mean(g) - z mean(g z)) where mean and deviation came from x, else scale / deviation g.
 
 typedef struct BackwardCall {
     Columns plan;

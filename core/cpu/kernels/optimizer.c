@@ -1,5 +1,5 @@
-// Parameter updates, in PyTorch's formulas. Plain C loops with named multiply-adds: the compiler makes vectors of them, which
-// changes no bit.
+// Parameter updates, in PyTorch's formulas. Plain C loops with named multiply-adds: the compiler
+// makes vectors of them, which changes no bit.
 #include "core/cpu/kernels/list.h"
 #include "core/cpu/kernels/ranges.h"
 #include "core/cpu/vmath.h"
@@ -53,8 +53,8 @@ typedef struct AdamCall {
     float *first_moment, *second_moment, *parameter;
 } AdamCall;
 
-// m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2; the parameter moves along (m / correction1) /
-// (sqrt(v) / correction2 + epsilon).
+// m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2; the parameter moves along (m /
+// correction1) / (sqrt(v) / correction2 + epsilon).
 static void adam_range(const void *context, int64_t i, int64_t end, int thread)
 {
     (void)thread;

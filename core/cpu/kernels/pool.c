@@ -1,6 +1,7 @@
-// Pooling of N,H,W,C images; the channels of a pixel lie side by side and make the vectors. Forward passes take one output
-// row at a time. Backward passes take one input row at a time and gather from the windows that contain each pixel, in the
-// windows' order: no two tasks write the same place, and nothing needs to be zeroed first.
+// Pooling of N,H,W,C images; the channels of a pixel lie side by side and make the vectors. Forward
+// passes take one output row at a time. Backward passes take one input row at a time and gather
+// from the windows that contain each pixel, in the windows' order: no two tasks write the same
+// place, and nothing needs to be zeroed first.
 #include "core/cpu/kernels/list.h"
 #include "core/cpu/kernels/ranges.h"
 #include "core/cpu/vmath.h"
@@ -40,6 +41,16 @@ static Span adaptive_windows_with(const PoolShape *shape, int64_t i, int64_t in,
     return (Span){i * out / in, ((i + 1) * out - 1) / in + 1};
 }
 
+// The windows with each column, in the thread's scratch memory: they cost divisions, and every row
+// needs them again.
+static const Span *columns_of(SpanOf *windows, const PoolShape *shape, int thread)
+{
+    Span *columns = scratch(thread, shape->in_width * (int64_t)sizeof(Span));
+    for (int64_t i = 0; i < shape->in_width; i++)
+        columns[i] = windows(shape, i, shape->in_width, shape->out_width);
+    return columns;
+}
+
 typedef struct PoolCall {
     const PoolShape *shape;
     SpanOf *window, *windows;
@@ -49,9 +60,11 @@ typedef struct PoolCall {
     const int32_t *saved_index;
 } PoolCall;
 
-// ---- Maximum -------------------------------------------------------------------------------------
+// ---- Maximum
+// -------------------------------------------------------------------------------------
 
-// LANES channels of one output: the first of the largest values in the window (a NaN is larger than all), and where it is.
+// LANES channels of one output: the first of the largest values in the window (a NaN is larger than
+// all), and where it is.
 static void max_of_window(const PoolShape *shape, Span rows, Span columns, const float *x, float *y,
                           int32_t *index)
 {
@@ -139,17 +152,16 @@ static void max_gradient(const PoolCall *call, int64_t image, int64_t position, 
 
 static void max_backward_rows(const void *context, int64_t begin, int64_t end, int thread)
 {
-    (void)thread;
     const PoolCall *call = context;
     const PoolShape *shape = call->shape;
+    const int64_t width = shape->in_width;
+    const Span *columns = columns_of(windows_with, shape, thread);
     for (int64_t row = begin; row < end; row++) {
         int64_t iy = row % shape->in_height;
         Span rows = windows_with(shape, iy, shape->in_height, shape->out_height);
-        for (int64_t ix = 0; ix < shape->in_width; ix++) {
-            Span columns = windows_with(shape, ix, shape->in_width, shape->out_width);
-            max_gradient(call, row / shape->in_height, iy * shape->in_width + ix, rows, columns,
-                         call->y + (row * shape->in_width + ix) * shape->channels);
-        }
+        for (int64_t ix = 0; ix < width; ix++)
+            max_gradient(call, row / shape->in_height, iy * width + ix, rows, columns[ix],
+                         call->y + (row * width + ix) * shape->channels);
     }
 }
 
@@ -161,7 +173,8 @@ static void max_pool2d_backward(const PoolShape *shape, const int32_t *index, co
                     max_backward_rows, &call);
 }
 
-// ---- Average -------------------------------------------------------------------------------------
+// ---- Average
+// -------------------------------------------------------------------------------------
 
 static float share_of(Span rows, Span columns)
 {
@@ -175,7 +188,8 @@ static void average_rows(const void *context, int64_t begin, int64_t end, int th
     const PoolShape *shape = call->shape;
     const int64_t channels = shape->channels, width = shape->in_width;
     for (int64_t row = begin; row < end; row++) {
-        const float *image = call->x + row / shape->out_height * shape->in_height * width * channels;
+        const float *image =
+            call->x + row / shape->out_height * shape->in_height * width * channels;
         int64_t oy = row % shape->out_height;
         Span rows = call->window(shape, oy, shape->in_height, shape->out_height);
         for (int64_t ox = 0; ox < shape->out_width; ox++) {
@@ -213,16 +227,16 @@ static void average_gradient(const PoolCall *call, int64_t image, Span rows, Spa
 
 static void average_backward_rows(const void *context, int64_t begin, int64_t end, int thread)
 {
-    (void)thread;
     const PoolCall *call = context;
     const PoolShape *shape = call->shape;
+    const int64_t width = shape->in_width;
+    const Span *columns = columns_of(call->windows, shape, thread);
     for (int64_t row = begin; row < end; row++) {
         int64_t iy = row % shape->in_height;
         Span rows = call->windows(shape, iy, shape->in_height, shape->out_height);
-        for (int64_t ix = 0; ix < shape->in_width; ix++)
-            average_gradient(call, row / shape->in_height, rows,
-                             call->windows(shape, ix, shape->in_width, shape->out_width),
-                             call->y + (row * shape->in_width + ix) * shape->channels);
+        for (int64_t ix = 0; ix < width; ix++)
+            average_gradient(call, row / shape->in_height, rows, columns[ix],
+                             call->y + (row * width + ix) * shape->channels);
     }
 }
 

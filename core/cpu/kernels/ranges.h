@@ -1,11 +1,13 @@
-// How the kernels cut their work: into ranges of items with about CHUNK elements each, by shape alone, and one task per
-// range. Small work is a single range and runs in the calling thread.
+// How the kernels cut their work: into ranges of items with about CHUNK elements each, by shape
+// alone, and one task per range. Small work is a single range and runs in the calling thread.
 #ifndef SIEVE_CORE_CPU_KERNELS_RANGES_H
 #define SIEVE_CORE_CPU_KERNELS_RANGES_H
 
 #include "core/thread.h"
 
-enum { CHUNK = 16384 }; // 64 KiB: large beside a task's cost, small enough for the second-level cache
+enum {
+    CHUNK = 16384
+}; // 64 KiB: large beside a task's cost, small enough for the second-level cache
 
 static inline int64_t smaller(int64_t a, int64_t b)
 {

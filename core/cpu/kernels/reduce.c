@@ -1,10 +1,11 @@
-// Sums, maxima and norms along one dimension. Rows are summed in Sum16's order, columns from top to bottom (columns.h); what
-// is long is cut into blocks whose sums are added in order in double.
+// Sums, maxima and norms along one dimension. Rows are summed in Sum16's order, columns from top to
+// bottom (columns.h); what is long is cut into blocks whose sums are added in order in double.
 #include "core/cpu/kernels/columns.h"
 #include "core/cpu/kernels/list.h"
 #include "core/cpu/kernels/rows.h"
 
-// ---- Sums of rows --------------------------------------------------------------------------------
+// ---- Sums of rows
+// --------------------------------------------------------------------------------
 
 typedef float RowSum(int64_t count, const float *x);
 
@@ -45,7 +46,8 @@ static float row_squares(int64_t count, const float *x)
     return row_dot(count, x, x);
 }
 
-// ---- Sums of columns -----------------------------------------------------------------------------
+// ---- Sums of columns
+// -----------------------------------------------------------------------------
 
 typedef struct ColumnsCall {
     Columns plan;
@@ -93,7 +95,8 @@ static void sum(int64_t outer, int64_t count, int64_t inner, const float *x, flo
         add_blocks(plan->blocks, inner, call.partial + o * values, y + o * inner);
 }
 
-// ---- Maxima --------------------------------------------------------------------------------------
+// ---- Maxima
+// --------------------------------------------------------------------------------------
 
 typedef struct MaxCall {
     int64_t count, inner;
@@ -111,8 +114,8 @@ static void max_of_row(int64_t count, const float *x, float *y, int32_t *index)
     *index = (int32_t)best;
 }
 
-static void max_of_columns(int64_t count, int64_t inner, const float *restrict x,
-                           float *restrict y, int32_t *restrict index)
+static void max_of_columns(int64_t count, int64_t inner, const float *restrict x, float *restrict y,
+                           int32_t *restrict index)
 {
     memcpy(y, x, (size_t)inner * sizeof(float));
     memset(index, 0, (size_t)inner * sizeof(int32_t));
@@ -171,7 +174,8 @@ static void max_backward(int64_t outer, int64_t count, int64_t inner, const int3
     parallel_ranges(outer, count * inner, max_backward_range, &call);
 }
 
-// ---- Norms of rows -------------------------------------------------------------------------------
+// ---- Norms of rows
+// -------------------------------------------------------------------------------
 
 static void norm2_rows(int64_t rows, int64_t count, const float *x, float *y)
 {

@@ -1,6 +1,7 @@
-// Resampling by per-axis tables (nearest, bilinear, bicubic) and sampling at given positions. Plain C loops over channels or
-// whole rows, with named multiply-adds: the compiler makes vectors of them, which changes no bit. Backward passes add into
-// dx in the order of the outputs, so one task takes a whole image.
+// Resampling by per-axis tables (nearest, bilinear, bicubic) and sampling at given positions. Plain
+// C loops over channels or whole rows, with named multiply-adds: the compiler makes vectors of
+// them, which changes no bit. Backward passes add into dx in the order of the outputs, so one task
+// takes a whole image.
 #include "core/cpu/kernels/list.h"
 #include "core/cpu/kernels/ranges.h"
 #include "core/cpu/vmath.h"
@@ -64,15 +65,13 @@ static void resample_backward_images(const void *context, int64_t begin, int64_t
         float *image = call->y + n * shape->in_height * width;
         memset(image, 0, (size_t)(shape->in_height * width) * sizeof(float));
         for (int64_t oy = 0; oy < shape->out_height; oy++) {
-            const float *dy =
-                call->x + (n * shape->out_height + oy) * shape->out_width * channels;
+            const float *dy = call->x + (n * shape->out_height + oy) * shape->out_width * channels;
             memset(mixed, 0, (size_t)width * sizeof(float));
             for (int64_t o = 0; o < shape->out_width * shape->taps; o++)
                 add_scaled(channels, shape->column_weight[o], dy + o / shape->taps * channels,
                            mixed + shape->column_index[o] * channels);
             for (int64_t t = oy * shape->taps; t < (oy + 1) * shape->taps; t++)
-                add_scaled(width, shape->row_weight[t], mixed,
-                           image + shape->row_index[t] * width);
+                add_scaled(width, shape->row_weight[t], mixed, image + shape->row_index[t] * width);
         }
     }
 }
@@ -84,7 +83,8 @@ static void resample2d_backward(const ResampleShape *shape, const float *dy, flo
     parallel_ranges(shape->batch, cost * shape->taps, resample_backward_images, &call);
 }
 
-// ---- Sampling at positions -----------------------------------------------------------------------
+// ---- Sampling at positions
+// -----------------------------------------------------------------------
 
 // Along one axis: the two neighbours of a position, their weights, and whether they lie inside.
 typedef struct Neighbours {
@@ -98,8 +98,8 @@ static Neighbours neighbours_of(float position, int64_t size)
     float at = (position + 1) * 0.5f * (float)(size - 1);
     Neighbours n = {.index = {0}};
     if (!(at >= -1 && at < (float)size)) return n; // no neighbour inside, or not a number
-    n.index[0] = (int64_t)(at + 1) - 1; // floor
-    if ((float)n.index[0] > at) n.index[0]--; // at + 1 was rounded up
+    n.index[0] = (int64_t)(at + 1) - 1;            // floor
+    if ((float)n.index[0] > at) n.index[0]--;      // at + 1 was rounded up
     n.index[1] = n.index[0] + 1;
     n.weight[1] = at - (float)n.index[0];
     n.weight[0] = 1 - n.weight[1];
@@ -113,37 +113,50 @@ typedef struct GridCall {
     float *y, *dx, *dgrid;
 } GridCall;
 
-static void sample_pixels(const void *context, int64_t begin, int64_t end, int thread)
+// y = the weighted sum of four pixels.
+static inline void mix(int64_t channels, const float *const near[4], const float weight[4],
+                       float *restrict y)
 {
-    (void)thread;
+    for (int64_t c = 0; c < channels; c++) {
+        float sum = weight[0] * near[0][c];
+        sum = multiply_add(weight[1], near[1][c], sum);
+        sum = multiply_add(weight[2], near[2][c], sum);
+        y[c] = multiply_add(weight[3], near[3][c], sum);
+    }
+}
+
+static void sample_rows(const void *context, int64_t begin, int64_t end, int thread)
+{
     const GridCall *call = context;
     const GridShape *shape = call->shape;
-    const int64_t channels = shape->channels, pixels = shape->out_height * shape->out_width;
-    for (int64_t p = begin; p < end; p++) {
-        const float *image =
-            call->x + p / pixels * shape->in_height * shape->in_width * channels;
-        float *y = call->y + p * channels;
+    const int64_t channels = shape->channels, width = shape->out_width;
+    float *outside = scratch(thread, channels * (int64_t)sizeof(float)); // a pixel of zeros
+    memset(outside, 0, (size_t)channels * sizeof(float));
+    for (int64_t p = begin * width; p < end * width; p++) {
+        const int64_t image = p / (shape->out_height * width) * shape->in_height * shape->in_width;
         Neighbours columns = neighbours_of(call->grid[2 * p], shape->in_width);
         Neighbours rows = neighbours_of(call->grid[2 * p + 1], shape->in_height);
-        memset(y, 0, (size_t)channels * sizeof(float));
+        const float *near[4];
+        float weight[4];
         for (int i = 0; i < 4; i++) {
             const int r = i / 2, c = i % 2;
-            if (!rows.inside[r] || !columns.inside[c]) continue;
-            const float *x =
-                image + (rows.index[r] * shape->in_width + columns.index[c]) * channels;
-            add_scaled(channels, rows.weight[r] * columns.weight[c], x, y);
+            const int64_t pixel = image + rows.index[r] * shape->in_width + columns.index[c];
+            near[i] = rows.inside[r] && columns.inside[c] ? call->x + pixel * channels : outside;
+            weight[i] = rows.weight[r] * columns.weight[c];
         }
+        mix(channels, near, weight, call->y + p * channels);
     }
 }
 
 static void grid_sample(const GridShape *shape, const float *x, const float *grid, float *y)
 {
     GridCall call = {.shape = shape, .x = x, .grid = grid, .y = y};
-    parallel_ranges(shape->batch * shape->out_height * shape->out_width, 4 * shape->channels,
-                    sample_pixels, &call);
+    parallel_ranges(shape->batch * shape->out_height, 4 * shape->out_width * shape->channels,
+                    sample_rows, &call);
 }
 
-// One output pixel: its gradient goes to the four neighbours, and, through their values, to the position.
+// One output pixel: its gradient goes to the four neighbours, and, through their values, to the
+// position.
 static void sample_gradient(const GridCall *call, const float *x, const float *grid,
                             const float *dy, float *dx, float *dgrid)
 {

@@ -1,5 +1,5 @@
-// Sums over a row, in Sum16's order: element i goes to partial sum i % 16. The last, partial group is padded with zeros,
-// which leave every partial sum as it is.
+// Sums over a row, in Sum16's order: element i goes to partial sum i % 16. The last, partial group
+// is padded with zeros, which leave every partial sum as it is.
 #ifndef SIEVE_CORE_CPU_KERNELS_ROWS_H
 #define SIEVE_CORE_CPU_KERNELS_ROWS_H
 
@@ -32,8 +32,7 @@ static inline float row_dot(int64_t count, const float *a, const float *b)
     int64_t i = 0;
     for (; i + SUM_LANES <= count; i += SUM_LANES)
         for (int v = 0; v < SUM_VECTORS; v++)
-            sum.part[v] =
-                fma_vector(load(a + i + v * LANES), load(b + i + v * LANES), sum.part[v]);
+            sum.part[v] = fma_vector(load(a + i + v * LANES), load(b + i + v * LANES), sum.part[v]);
     if (i < count) {
         float rest[2][SUM_LANES] = {{0}};
         memcpy(rest[0], a + i, (size_t)(count - i) * sizeof(float));

@@ -76,7 +76,7 @@ static inline __attribute__((always_inline)) void tile_of(const int rows, const 
         for (int v = 0; v < TILE_VECTORS; v++) tile_store(tile->c[i], sum[i][v], tile->columns, v);
 }
 
-static inline void tile_run(int64_t rows, const Tile *tile)
+static __attribute__((noinline)) void tile_run(int64_t rows, const Tile *tile)
 {
     switch (rows) {
     case 1:

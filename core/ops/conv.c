@@ -1,0 +1,153 @@
+// Convolution and transposed convolution. For a fixed weight W a convolution is a linear map
+// y = C_W x; the gradient with respect to x is its adjoint, dx = C_W^T dy. Transposed convolution
+// is that adjoint as a forward pass, y = C_W^T x, with gradient dx = C_W dy. So three kernels serve
+// both: conv2d (C_W), conv2d_input_gradient (C_W^T) and conv2d_weight_gradient, which pairs the
+// larger with the smaller image; in transposed convolution these have changed places.
+#include "core/ops/common.h"
+
+static void with_defaults(Conv2d *how)
+{
+    if (how->stride == 0) how->stride = 1;
+    if (how->dilation == 0) how->dilation = 1;
+}
+
+static void require_operands(const char *name, const Tensor *x, const Tensor *weight,
+                             const Tensor *bias, int64_t weight_in, int64_t weight_out, Conv2d how)
+{
+    if (x->rank != 4 || weight->rank != 4 || x->shape[3] != weight_in)
+        panic("%s: x %s and weight %s do not fit: (n, h, w, ci) is wanted", name, shape_text(x),
+              shape_text(weight));
+    if (bias && (bias->rank != 1 || bias->shape[0] != weight_out))
+        panic("%s: weight %s and bias %s do not fit", name, shape_text(weight), shape_text(bias));
+    if (how.stride < 1 || how.padding < 0 || how.dilation < 1 || how.output_padding < 0)
+        panic("%s: stride %lld, padding %lld, dilation %lld, output padding %lld on x %s", name,
+              (long long)how.stride, (long long)how.padding, (long long)how.dilation,
+              (long long)how.output_padding, shape_text(x));
+}
+
+static void bias_gradient(Node *node)
+{
+    Tensor *y = node->output;
+    float *db = grad_begin(node, 2);
+    if (!db) return;
+    int64_t channels = y->shape[3];
+    tape_kernels(y->tape)->sum(1, y->count / channels, channels, y->grad, db);
+    grad_end(node, 2);
+}
+
+// ---- conv2d: out = floor((in + 2 padding - dilation (kernel - 1) - 1) / stride) + 1 ----
+
+static int64_t conv_size(int64_t in, int64_t kernel, Conv2d how)
+{
+    int64_t room = in + 2 * how.padding - how.dilation * (kernel - 1) - 1;
+    return room < 0 ? 0 : room / how.stride + 1;
+}
+
+// y = C_W x + b:   dx = C_W^T dy,   dW[k] = sum over positions of x at the tap k times dy,
+// db = sum of dy over images and positions
+static void conv2d_backward(Node *node)
+{
+    const ConvShape *shape = node->saved;
+    const Tensor *x = node->inputs[0], *weight = node->inputs[1], *y = node->output;
+    const Kernels *kernels = tape_kernels(y->tape);
+    float *dx = grad_begin(node, 0);
+    if (dx) {
+        kernels->conv2d_input_gradient(shape, y->grad, weight->data, NULL, dx);
+        grad_end(node, 0);
+    }
+    float *dweight = grad_begin(node, 1);
+    if (dweight) {
+        kernels->conv2d_weight_gradient(shape, x->data, y->grad, dweight);
+        grad_end(node, 1);
+    }
+    bias_gradient(node);
+}
+
+Tensor *conv2d(Tensor *x, Tensor *weight, Tensor *bias, Conv2d how)
+{
+    Tensor *inputs[] = {x, weight, bias};
+    Tape *tape = float_inputs("conv2d", 3, inputs);
+    with_defaults(&how);
+    require_operands("conv2d", x, weight, bias, weight->shape[2], weight->shape[3], how);
+    if (how.output_padding != 0) panic("conv2d: an output padding is for conv_transpose2d");
+    ConvShape shape = {.batch = x->shape[0],
+                       .in_height = x->shape[1],
+                       .in_width = x->shape[2],
+                       .in_channels = x->shape[3],
+                       .out_height = conv_size(x->shape[1], weight->shape[0], how),
+                       .out_width = conv_size(x->shape[2], weight->shape[1], how),
+                       .out_channels = weight->shape[3],
+                       .kernel_height = weight->shape[0],
+                       .kernel_width = weight->shape[1],
+                       .stride = how.stride,
+                       .padding = how.padding,
+                       .dilation = how.dilation};
+    if (shape.out_height < 1 || shape.out_width < 1)
+        panic("conv2d: x %s is smaller than weight %s", shape_text(x), shape_text(weight));
+    Tensor *y = tape_tensor(
+        tape, 4, (int64_t[]){shape.batch, shape.out_height, shape.out_width, shape.out_channels});
+    tape_kernels(tape)->conv2d(&shape, x->data, weight->data, bias ? bias->data : NULL, y->data);
+    record(y, conv2d_backward, 3, inputs, &shape, (int64_t)sizeof shape);
+    return y;
+}
+
+// ---- conv_transpose2d ----
+// out = (in - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1: one of the sizes
+// from which a convolution makes `in`; output_padding says which.
+
+static int64_t transposed_size(int64_t in, int64_t kernel, Conv2d how)
+{
+    return (in - 1) * how.stride - 2 * how.padding + how.dilation * (kernel - 1) +
+           how.output_padding + 1;
+}
+
+// y = C_W^T x + b:   dx = C_W dy,   dW[k] = sum over positions of dy at the tap k times x
+static void conv_transpose2d_backward(Node *node)
+{
+    const ConvShape *shape = node->saved; // of C_W: from y's size to x's
+    const Tensor *x = node->inputs[0], *weight = node->inputs[1], *y = node->output;
+    const Kernels *kernels = tape_kernels(y->tape);
+    float *dx = grad_begin(node, 0);
+    if (dx) {
+        kernels->conv2d(shape, y->grad, weight->data, NULL, dx);
+        grad_end(node, 0);
+    }
+    float *dweight = grad_begin(node, 1);
+    if (dweight) {
+        kernels->conv2d_weight_gradient(shape, y->grad, x->data, dweight);
+        grad_end(node, 1);
+    }
+    bias_gradient(node);
+}
+
+Tensor *conv_transpose2d(Tensor *x, Tensor *weight, Tensor *bias, Conv2d how)
+{
+    Tensor *inputs[] = {x, weight, bias};
+    Tape *tape = float_inputs("conv_transpose2d", 3, inputs);
+    with_defaults(&how);
+    require_operands("conv_transpose2d", x, weight, bias, weight->shape[3], weight->shape[2], how);
+    if (how.output_padding >= how.stride && how.output_padding >= how.dilation)
+        panic("conv_transpose2d: output padding %lld is not below stride or dilation",
+              (long long)how.output_padding);
+    ConvShape shape = {.batch = x->shape[0],
+                       .in_height = transposed_size(x->shape[1], weight->shape[0], how),
+                       .in_width = transposed_size(x->shape[2], weight->shape[1], how),
+                       .in_channels = weight->shape[2],
+                       .out_height = x->shape[1],
+                       .out_width = x->shape[2],
+                       .out_channels = x->shape[3],
+                       .kernel_height = weight->shape[0],
+                       .kernel_width = weight->shape[1],
+                       .stride = how.stride,
+                       .padding = how.padding,
+                       .dilation = how.dilation};
+    if (shape.in_height < 1 || shape.in_width < 1)
+        panic("conv_transpose2d: x %s is too small for weight %s with padding %lld", shape_text(x),
+              shape_text(weight), (long long)how.padding);
+    Tensor *y = tape_tensor(
+        tape, 4, (int64_t[]){shape.batch, shape.in_height, shape.in_width, shape.in_channels});
+    tape_kernels(tape)->conv2d_input_gradient(&shape, x->data, weight->data,
+                                              bias ? bias->data : NULL, y->data);
+    record(y, conv_transpose2d_backward, 3, inputs, &shape, (int64_t)sizeof shape);
+    return y;
+}

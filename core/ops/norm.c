@@ -1,0 +1,88 @@
+// Batch normalisation, per channel (the last dimension) over all others:
+//   y = weight (x - mean) / sqrt(variance + epsilon) + bias
+// In training, mean and variance (biased) are x's own, and the gradient flows through them:
+//   dx = weight / sd (dy - mean(dy) - xh mean(dy xh)),   xh = (x - mean) / sd
+//   dweight = sum dy xh,   dbias = sum dy
+// Otherwise they are the running ones, constants: dx = weight / sd dy.
+#include <stddef.h>
+#include "core/error.h"
+#include "core/ops.h"
+
+typedef struct Saved {
+    bool training;
+    float *mean, *inverse_deviation;
+} Saved;
+
+static void batch_norm_backward(Node *node)
+{
+    const Tensor *x = node->inputs[0], *weight = node->inputs[1], *y = node->output;
+    const Saved *saved = node->saved;
+    float *gradients[3];
+    bool wanted[3];
+    for (int i = 0; i < 3; i++) { // the kernel computes all three; what a frozen network does not want is dropped
+        gradients[i] = grad_begin(node, i);
+        wanted[i] = gradients[i] != NULL;
+        if (!wanted[i])
+            gradients[i] = tape_allocate(y->tape, node->inputs[i]->count * 4);
+    }
+    tape_kernels(y->tape)->batch_norm_backward(x->count / weight->count, weight->count, saved->training,
+                                               x->data, y->grad, saved->mean,
+                                               saved->inverse_deviation, weight->data, gradients[0],
+                                               gradients[1], gradients[2]);
+    for (int i = 0; i < 3; i++)
+        if (wanted[i])
+            grad_end(node, i);
+}
+
+// running = (1 - momentum) running + momentum batch; the running variance takes the unbiased
+// estimate.
+static void update_running(Tape *tape, const float *batch, float factor, float momentum,
+                           Tensor *running)
+{
+    const Kernels *kernels = tape_kernels(tape);
+    kernels->unary(UNARY_AFFINE, 1 - momentum, 0, running->count, running->data, running->data);
+    kernels->accumulate(running->count, momentum * factor, batch, running->data);
+}
+
+// 1 / sqrt(variance + epsilon)
+static void invert_deviation(const Kernels *kernels, int64_t channels, const float *variance,
+                             float epsilon, float *inverse) {
+    Broadcast one_over = {1, {channels}, {0}, {1}};
+    const float one = 1;
+    kernels->unary(UNARY_AFFINE, 1, epsilon, channels, variance, inverse);
+    kernels->unary(UNARY_SQRT, 0, 0, channels, inverse, inverse);
+    kernels->binary(BINARY_DIV, &one_over, &one, inverse, inverse);
+}
+
+Tensor *batch_norm(Tensor *x, Tensor *weight, Tensor *bias, Tensor *running_mean,
+                   Tensor *running_variance, BatchNorm how)
+{
+    Tensor *inputs[] = {x, weight, bias};
+    Tape *tape = tape_of(3, inputs);
+    const Kernels *kernels = tape_kernels(tape);
+    int64_t channels = weight->count;
+    if (x->rank < 2 || x->shape[x->rank - 1] != channels || !same_shape(weight, bias) ||
+        running_mean->count != channels || running_variance->count != channels)
+        panic("batch_norm: %s with weight %s, bias %s, running mean %s", shape_text(x),
+              shape_text(weight), shape_text(bias), shape_text(running_mean));
+    int64_t rows = x->count / channels;
+    Saved saved = {how.training, running_mean->data, tape_allocate(tape, channels * 4)};
+    float *variance = running_variance->data;
+    if (how.training) {
+        saved.mean = tape_allocate(tape, channels * 4);
+        variance = tape_allocate(tape, channels * 4);
+        kernels->batch_norm_statistics(rows, channels, x->data, saved.mean, variance);
+        float unbiased = rows > 1 ? (float)rows / (float)(rows - 1) : 1;
+        update_running(tape, saved.mean, 1, how.momentum, running_mean);
+        update_running(tape, variance, unbiased, how.momentum, running_variance);
+    } else if (tape_recording(tape)) { // the running mean may move before backward comes
+        saved.mean = tape_allocate(tape, channels * 4);
+        kernels->copy(&(StridedCopy){1, {channels}, {1}, {1}}, running_mean->data, saved.mean);
+    }
+    invert_deviation(kernels, channels, variance, how.epsilon, saved.inverse_deviation);
+    Tensor *y = tape_tensor(tape, x->rank, x->shape);
+    kernels->batch_norm_apply(rows, channels, x->data, saved.mean, saved.inverse_deviation,
+                              weight->data, bias->data, y->data);
+    record(y, batch_norm_backward, 3, inputs, &saved, sizeof saved);
+    return y;
+}
