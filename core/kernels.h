@@ -117,13 +117,15 @@ typedef struct Kernels {
     void (*fill)(int64_t count, float value, float *y);
     void (*copy)(const StridedCopy *shape, const float *x, float *y);
 
-    // reduce.c. x is (outer, count, inner), y is (outer, inner). max: index of the first maximum
-    // along count, int32.
+    // reduce.c. x is (outer, count, inner), y is (outer, inner). Sums along rows (inner = 1) are
+    // formed in double. max: index of the first maximum along count, int32.
     void (*sum)(int64_t outer, int64_t count, int64_t inner, const float *x, float *y);
     void (*max)(int64_t outer, int64_t count, int64_t inner, const float *x, float *y,
                 int32_t *index);
     void (*max_backward)(int64_t outer, int64_t count, int64_t inner, const int32_t *index,
                          const float *dy, float *dx);
+    void (*dot_rows)(int64_t rows, int64_t count, const float *a, const float *b,
+                     float *y); // y[r] = sum_i a[r][i] b[r][i], in double
     void (*norm2_rows)(int64_t rows, int64_t count, const float *x, float *y); // y[r] = ||x[r]||_2
     void (*norm2_rows_backward)(int64_t rows, int64_t count, const float *x, const float *y,
                                 const float *dy, float *dx); // zero rows get a zero gradient

@@ -114,6 +114,7 @@ typedef struct Format {
 static const Format formats[] = {{"F32", 4, STORED_F32, decode_f32, encode_f32},
                                  {"I32", 4, STORED_I32, decode_i32, encode_i32},
                                  {"U64", 8, STORED_U64, decode_u64, encode_u64},
+                                 {"I64", 8, STORED_U64, decode_u64, NULL},
                                  {"F16", 2, STORED_F32, decode_f16, NULL},
                                  {"BF16", 2, STORED_F32, decode_bf16, NULL}};
 
@@ -212,7 +213,7 @@ static bool read_tensor(const Source *source, const char *name, const Json *entr
     const Format *format = format_named(dtype);
     if (!format) {
         return fail(source->error,
-                    "%s: tensor %.200s: dtype %.20s is none of F32, F16, BF16, I32, U64",
+                    "%s: tensor %.200s: dtype %.20s is none of F32, F16, BF16, I32, I64, U64",
                     source->what, name, dtype);
     }
     if (!read_shape(source, json_get(entry, "shape"), tensor)) return false;

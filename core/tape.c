@@ -179,12 +179,19 @@ static void add_arrays(const Kernels *kernels, int64_t count, const float *a, co
     kernels->binary(BINARY_ADD, &(Broadcast){1, {count}, {1}, {1}}, a, b, y);
 }
 
+float *grad_begin_or_spare(Node *node, int i) {
+    float *gradient = grad_begin(node, i);
+    return gradient ? gradient : tape_allocate(node->output->tape, node->inputs[i]->count * 4);
+}
+
 void grad_end(Node *node, int i)
 {
     Tensor *input = node->inputs[i];
     Tape *tape = node->output->tape;
     float *written = node->pending[i];
     node->pending[i] = NULL;
+    if (!written)
+        return;
     if (written == input->grad) {
         mark_written(tape, input);
     } else if (input->grad_shared) {

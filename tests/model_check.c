@@ -74,14 +74,15 @@ static bool create_network(Check *check, const char *model, const int64_t *shape
     snprintf(name, sizeof name, "%s", model);
     for (char *c = name; *c; c++)
         if (*c == '_') *c = '-';
-    int classes = atoi(json_get_string(check->file->metadata, "classes", "0"));
+    const char *said = json_get_string(check->file->metadata, "classes", "0");
+    long classes = strtol(said, NULL, 10);
     if (classes < 0 || classes > CLASS_LIMIT)
-        return fail(&check->error, "%d classes are too many", classes);
+        return fail(&check->error, "%.20s classes: 0 (a filter) to %d", said, CLASS_LIMIT);
     int channels = (int)shape[1], height = (int)shape[2], width = (int)shape[3];
     if (classes > 0) {
         check->classifier =
-            classifier_create(name, height, width, channels, classes, &check->error);
-        if (!check->classifier || !read_labels(check, shape[0], classes)) return false;
+            classifier_create(name, height, width, channels, (int)classes, &check->error);
+        if (!check->classifier || !read_labels(check, shape[0], (int)classes)) return false;
         check->parameters = &check->classifier->parameters;
     } else {
         Filter *filter = check->filter = filter_create(name, false, &check->error);

@@ -58,28 +58,13 @@ static Tensor *binary(const char *name, BinaryOp op, Tensor *a, Tensor *b,
     return y;
 }
 
-// ---- Gradients at the size of the output ----
-
-// Where to form the gradient of input i before it is summed: at its place where nothing repeats.
-// NULL when it needs none.
-static float *whole_begin(Node *node, int i)
-{
-    float *gradient = grad_begin(node, i);
-    if (!gradient || same_shape(node->inputs[i], node->output)) return gradient;
-    return tape_allocate(node->output->tape, node->output->count * 4);
-}
+// ---- From the size of the output to the size of an input ----
 
 static void sum_to_input(Node *node, int i, const float *whole, float *gradient)
 {
     const Tensor *y = node->output;
     sum_dimensions(y->tape, y->rank, y->shape, repeated_dimensions(node->inputs[i], y), whole,
                    gradient);
-}
-
-static void whole_end(Node *node, int i, const float *whole)
-{
-    if (whole != node->pending[i]) sum_to_input(node, i, whole, node->pending[i]);
-    grad_end(node, i);
 }
 
 // d/dx = dy, summed.
@@ -95,17 +80,47 @@ static void pass_to_input(Node *node, int i)
     grad_end(node, i);
 }
 
+// Input i at the size of the output.
+static const float *spread_input(Node *node, int i)
+{
+    const Tensor *x = node->inputs[i], *y = node->output;
+    if (same_shape(x, y)) return x->data;
+    float *whole = tape_allocate(y->tape, y->count * 4);
+    spread_dimensions(y->tape, y->rank, y->shape, repeated_dimensions(x, y), x->data, whole);
+    return whole;
+}
+
+// gradient = dy b, summed to the size of input i. Where the innermost dimensions are summed, the
+// products are not rounded before: little may be left of their sum.
+static void sum_products_to_input(Node *node, int i, const float *b, float *gradient)
+{
+    const Tensor *y = node->output;
+    const Kernels *kernels = tape_kernels(y->tape);
+    unsigned dims = repeated_dimensions(node->inputs[i], y);
+    int rank = y->rank;
+    int64_t rows = 1, count = 1;
+    while (rank > 0 && dims >> (rank - 1) & 1) count *= y->shape[--rank];
+    for (int d = 0; d < rank; d++) rows *= y->shape[d];
+    dims &= (1u << rank) - 1;
+    float *sums = dims ? tape_allocate(y->tape, rows * 4) : gradient;
+    if (rank < y->rank)
+        kernels->dot_rows(rows, count, y->grad, b, sums);
+    else
+        kernels->binary(BINARY_MUL, &(Broadcast){1, {rows}, {1}, {1}}, y->grad, b, sums);
+    if (dims) sum_dimensions(y->tape, rank, y->shape, dims, sums, gradient);
+}
+
 static void negate_array(const Kernels *kernels, int64_t count, const float *x, float *y)
 {
     kernels->unary(UNARY_AFFINE, -1, 0, count, x, y);
 }
 
-// out = whole (of the output's size) op input i of the node.
-static void with_input(Node *node, BinaryOp op, const float *whole, int i, float *out)
+// out = x (of the output's size) op input i.
+static void with_input(Node *node, BinaryOp op, const float *x, int i, float *out)
 {
     Tensor *y = node->output;
     Broadcast shape = broadcast_of("gradient", y, node->inputs[i]);
-    tape_kernels(y->tape)->binary(op, &shape, whole, node->inputs[i]->data, out);
+    tape_kernels(y->tape)->binary(op, &shape, x, node->inputs[i]->data, out);
 }
 
 // ---- The operators ----
@@ -147,10 +162,13 @@ Tensor *subtract(Tensor *a, Tensor *b)
 static void multiply_backward(Node *node)
 {
     for (int i = 0; i < 2; i++) {
-        float *whole = whole_begin(node, i);
-        if (!whole) continue;
-        with_input(node, BINARY_MUL, node->output->grad, 1 - i, whole);
-        whole_end(node, i, whole);
+        float *gradient = grad_begin(node, i);
+        if (!gradient) continue;
+        if (same_shape(node->inputs[i], node->output))
+            with_input(node, BINARY_MUL, node->output->grad, 1 - i, gradient);
+        else
+            sum_products_to_input(node, i, spread_input(node, 1 - i), gradient);
+        grad_end(node, i);
     }
 }
 
@@ -159,24 +177,39 @@ Tensor *multiply(Tensor *a, Tensor *b)
     return binary("multiply", BINARY_MUL, a, b, multiply_backward);
 }
 
-// y = a / b:   da = dy / b,   db = -dy a / b^2 = -(dy / b) y
+// y = a / b:   da = dy / b,   db = -dy a / b^2
+static void divide_left(Node *node)
+{
+    const Tensor *a = node->inputs[0], *y = node->output;
+    float *da = grad_begin(node, 0);
+    if (!da) return;
+    bool repeats = !same_shape(a, y);
+    float *quotients = repeats ? tape_allocate(y->tape, y->count * 4) : da;
+    with_input(node, BINARY_DIV, y->grad, 1, quotients);
+    if (repeats) sum_to_input(node, 0, quotients, da);
+    grad_end(node, 0);
+}
+
+static void divide_right(Node *node)
+{
+    const Tensor *b = node->inputs[1], *y = node->output;
+    const Kernels *kernels = tape_kernels(y->tape);
+    Broadcast all = {1, {b->count}, {1}, {1}};
+    float *db = grad_begin(node, 1);
+    if (!db) return;
+    float *products = tape_allocate(y->tape, b->count * 4);
+    float *quotients = tape_allocate(y->tape, b->count * 4);
+    sum_products_to_input(node, 1, spread_input(node, 0), products);
+    kernels->binary(BINARY_DIV, &all, products, b->data, quotients);
+    kernels->binary(BINARY_DIV, &all, quotients, b->data, db);
+    negate_array(kernels, b->count, db, db);
+    grad_end(node, 1);
+}
+
 static void divide_backward(Node *node)
 {
-    Tensor *y = node->output;
-    const Kernels *kernels = tape_kernels(y->tape);
-    float *da = whole_begin(node, 0);
-    if (da) {
-        with_input(node, BINARY_DIV, y->grad, 1, da);
-        whole_end(node, 0, da);
-    }
-    float *db = whole_begin(node, 1);
-    if (db) {
-        float *quotient = tape_allocate(y->tape, y->count * 4);
-        with_input(node, BINARY_DIV, y->grad, 1, quotient);
-        kernels->binary(BINARY_MUL, &(Broadcast){1, {y->count}, {1}, {1}}, quotient, y->data, db);
-        negate_array(kernels, y->count, db, db);
-        whole_end(node, 1, db);
-    }
+    divide_left(node);
+    divide_right(node);
 }
 
 Tensor *divide(Tensor *a, Tensor *b)

@@ -17,21 +17,14 @@ static void batch_norm_backward(Node *node)
 {
     const Tensor *x = node->inputs[0], *weight = node->inputs[1], *y = node->output;
     const Saved *saved = node->saved;
-    float *gradients[3];
-    bool wanted[3];
-    for (int i = 0; i < 3; i++) { // the kernel computes all three; what a frozen network does not want is dropped
-        gradients[i] = grad_begin(node, i);
-        wanted[i] = gradients[i] != NULL;
-        if (!wanted[i])
-            gradients[i] = tape_allocate(y->tape, node->inputs[i]->count * 4);
-    }
-    tape_kernels(y->tape)->batch_norm_backward(x->count / weight->count, weight->count, saved->training,
-                                               x->data, y->grad, saved->mean,
-                                               saved->inverse_deviation, weight->data, gradients[0],
-                                               gradients[1], gradients[2]);
+    float *dx = grad_begin_or_spare(node, 0), *dweight = grad_begin_or_spare(node, 1);
+    float *dbias = grad_begin_or_spare(node, 2);
+    tape_kernels(y->tape)->batch_norm_backward(x->count / weight->count, weight->count,
+                                               saved->training, x->data, y->grad, saved->mean,
+                                               saved->inverse_deviation, weight->data, dx, dweight,
+                                               dbias);
     for (int i = 0; i < 3; i++)
-        if (wanted[i])
-            grad_end(node, i);
+        grad_end(node, i);
 }
 
 // running = (1 - momentum) running + momentum batch; the running variance takes the unbiased

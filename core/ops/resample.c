@@ -113,11 +113,11 @@ Tensor *resample2d(Tensor *x, int64_t height, int64_t width, ResampleMode mode, 
 static void grid_sample_backward(Node *node)
 {
     const Tensor *x = node->inputs[0], *grid = node->inputs[1], *y = node->output;
-    float *dx = grad_begin(node, 0), *dgrid = grad_begin(node, 1);
+    float *dx = grad_begin_or_spare(node, 0), *dgrid = grad_begin_or_spare(node, 1);
     tape_kernels(y->tape)->grid_sample_backward(node->saved, x->data, grid->data, y->grad, dx,
                                                 dgrid);
-    if (dx) grad_end(node, 0);
-    if (dgrid) grad_end(node, 1);
+    grad_end(node, 0);
+    grad_end(node, 1);
 }
 
 Tensor *grid_sample(Tensor *x, Tensor *grid)

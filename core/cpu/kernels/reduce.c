@@ -7,13 +7,14 @@
 // ---- Sums of rows
 // --------------------------------------------------------------------------------
 
-typedef float RowSum(int64_t count, const float *x);
+typedef double RowSum(int64_t count, const float *a, const float *b);
 
 typedef struct RowsCall {
     int64_t count, blocks; // of a row
     RowSum *sum;
-    const float *x;
-    float *partial; // (rows, blocks)
+    const float *a, *b; // b: NULL where the sum has one operand
+    float *y;           // (rows), or where a row has several blocks ..
+    double *partial;    // .. (rows, blocks)
 } RowsCall;
 
 static void sum_row_blocks(const void *context, int64_t begin, int64_t end, int thread)
@@ -22,28 +23,44 @@ static void sum_row_blocks(const void *context, int64_t begin, int64_t end, int 
     const RowsCall *call = context;
     for (int64_t task = begin; task < end; task++) {
         int64_t row = task / call->blocks, first = task % call->blocks * CHUNK;
-        call->partial[task] =
-            call->sum(smaller(CHUNK, call->count - first), call->x + row * call->count + first);
+        int64_t start = row * call->count + first, count = smaller(CHUNK, call->count - first);
+        double total = call->sum(count, call->a + start, call->b ? call->b + start : NULL);
+        if (call->partial)
+            call->partial[task] = total;
+        else
+            call->y[row] = (float)total;
     }
 }
 
-static void sum_rows(RowSum *sum, int64_t rows, int64_t count, const float *x, float *y)
+static void sum_rows(RowSum *sum, int64_t rows, int64_t count, const float *a, const float *b,
+                     float *y)
 {
     int64_t blocks = larger(1, (count + CHUNK - 1) / CHUNK);
-    RowsCall call = {.count = count, .blocks = blocks, .sum = sum, .x = x, .partial = y};
-    if (blocks > 1) call.partial = scratch(-1, rows * blocks * (int64_t)sizeof(float));
+    RowsCall call = {.count = count, .blocks = blocks, .sum = sum, .a = a, .b = b, .y = y};
+    if (blocks > 1) call.partial = scratch(-1, rows * blocks * (int64_t)sizeof(double));
     parallel_ranges(rows * blocks, smaller(count, CHUNK), sum_row_blocks, &call);
     for (int64_t row = 0; blocks > 1 && row < rows; row++) {
         double total = 0;
         for (int64_t block = 0; block < blocks; block++)
-            total += (double)call.partial[row * blocks + block];
+            total += call.partial[row * blocks + block];
         y[row] = (float)total;
     }
 }
 
-static float row_squares(int64_t count, const float *x)
+static double row_values(int64_t count, const float *x, const float *none)
 {
-    return row_dot(count, x, x);
+    (void)none;
+    return row_sum_in_double(count, x);
+}
+
+static double row_products(int64_t count, const float *a, const float *b)
+{
+    return row_dot_in_double(count, a, b);
+}
+
+static void dot_rows(int64_t rows, int64_t count, const float *a, const float *b, float *y)
+{
+    sum_rows(row_products, rows, count, a, b, y);
 }
 
 // ---- Sums of columns
@@ -81,7 +98,7 @@ static void sum(int64_t outer, int64_t count, int64_t inner, const float *x, flo
         return;
     }
     if (inner == 1) {
-        sum_rows(row_sum, outer, count, x, y);
+        sum_rows(row_values, outer, count, x, NULL, y);
         return;
     }
     if (inner == 0) return;
@@ -179,7 +196,7 @@ static void max_backward(int64_t outer, int64_t count, int64_t inner, const int3
 
 static void norm2_rows(int64_t rows, int64_t count, const float *x, float *y)
 {
-    sum_rows(row_squares, rows, count, x, y);
+    dot_rows(rows, count, x, x, y);
     for (int64_t r = 0; r < rows; r++) y[r] = sqrtf(y[r]);
 }
 
@@ -213,6 +230,7 @@ void KERNEL(enter_reduce)(Kernels *table)
     table->sum = sum;
     table->max = max;
     table->max_backward = max_backward;
+    table->dot_rows = dot_rows;
     table->norm2_rows = norm2_rows;
     table->norm2_rows_backward = norm2_rows_backward;
 }
