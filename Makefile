@@ -42,9 +42,11 @@ $(BUILD)/op_check $(BUILD)/model_check: $(BUILD)/%: $(BUILD)/tests/%.o $(BUILD)/
 	@echo "  LD $@"
 	@$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
+$(BUILD)/tests/core/test_operators $(BUILD)/tests/core/test_image_operators: $(BUILD)/tests/core/trial.o $(BUILD)/tests/core/reference.o
+
 $(TESTS) $(BUILD)/tests/bench/bench: $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/test.o $(LIBRARY)
 	@echo "  LD $@"
-	@$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+	@$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(LDLIBS)
 
 $(LIBRARY): $(OBJECTS)
 	@echo "  AR $@"

@@ -167,8 +167,11 @@ float *grad_begin(Node *node, int i)
     Tensor *input = node->inputs[i];
     if (!input || !input->needs_grad) return NULL;
     Tape *tape = node->output->tape;
-    if (!input->grad) input->grad = tape_allocate(tape, input->count * 4);
     bool fresh = !input->grad_written;
+    if (!input->grad || (fresh && input->grad_shared)) { // shared in an earlier backward pass
+        input->grad = tape_allocate(tape, input->count * 4);
+        input->grad_shared = false;
+    }
     return node->pending[i] = fresh ? input->grad : tape_allocate(tape, input->count * 4);
 }
 
@@ -225,10 +228,7 @@ static void run_backward(Tape *tape)
         if (tape->nodes[i]->output->grad_written) tape->nodes[i]->backward(tape->nodes[i]);
     // A later backward of the same step starts from clean intermediates; only persistent gradients
     // add up.
-    for (int i = 0; i < tape->count; i++) {
-        Tensor *output = tape->nodes[i]->output;
-        output->grad_written = output->grad_shared = false;
-    }
+    for (int i = 0; i < tape->count; i++) tape->nodes[i]->output->grad_written = false;
 }
 
 static Tape *start(Tensor *y)

@@ -1,5 +1,6 @@
-// Attacks: how a Trojan's trigger is put on an image, and which label it is to bring about. One file in experiments/attacks/
-// for each method, one line in the table of attack.c; training, defenses and metrics see only this interface.
+// Attacks: how a Trojan's trigger is put on an image, and which label it is to bring about. One
+// file in experiments/attacks/ for each method, one line in the table of attack.c; training,
+// defenses and metrics see only this interface.
 #ifndef SIEVE_EXPERIMENTS_ATTACK_H
 #define SIEVE_EXPERIMENTS_ATTACK_H
 
@@ -11,8 +12,10 @@ typedef struct Attack Attack;
 typedef struct AttackMethod {
     const char *name, *title;
     Settings settings;
-    bool (*create)(Attack *attack, Error *error); // draws the triggers from attack->seed; NULL: nothing to draw
-    // Puts the trigger on one image (height, width, channels) in [0, 1]; `index` and key choose among several triggers.
+    bool (*create)(Attack *attack,
+                   Error *error); // draws the triggers from attack->seed; NULL: nothing to draw
+    // Puts the trigger on one image (height, width, channels) in [0, 1]; `index` and key choose
+    // among several triggers.
     void (*stamp)(const Attack *attack, RandomKey key, uint64_t index, float *image);
     void (*free)(Attack *attack);
 } AttackMethod;
@@ -31,7 +34,8 @@ struct Attack {
 const AttackMethod *attack_method_find(const char *name, Error *error);
 const AttackMethod *const *attack_methods(int *count); // all of them
 
-// Fills in method-owned parts of an attack whose other fields are set (settings become the attack's own).
+// Fills in method-owned parts of an attack whose other fields are set (settings become the attack's
+// own).
 bool attack_create(Attack *attack, Error *error);
 void attack_free(Attack *attack);
 
@@ -39,8 +43,8 @@ bool attack_plants_trojan(const Attack *attack); // false: benign training
 
 int attack_label(const Attack *attack, int label);
 
-// Poisons a batch in place: each image with probability `rate` (1: all) gets trigger and label; draws are keyed by
-// (key, first_index + i).
+// Poisons a batch in place: each image with probability `rate` (1: all) gets trigger and label;
+// draws are keyed by (key, first_index + i).
 void attack_poison(const Attack *attack, double rate, RandomKey key, uint64_t first_index,
                    int64_t count, float *images, int32_t *labels);
 

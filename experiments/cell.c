@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "core/error.h"
 #include "core/file.h"
 #include "core/sha256.h"
@@ -18,41 +17,70 @@ enum { QUICK_TRAIN = 10000, QUICK_TEST = 4000 }; // samples of the built-in data
 
 // ---- what the options ask for ----
 
-bool defense_names_check(const char *names, Error *error) {
-    char *copy = copy_string(names), *rest = NULL;
-    bool ok = *names != '\0' || fail(error, "--defense: at least one name is wanted");
-    for (char *name = strtok_r(copy, ",", &rest); ok && name; name = strtok_r(NULL, ",", &rest))
-        ok = defense_method_find(name, error) != NULL;
-    free(copy);
-    return ok;
+static const char *model_name(const Options *options, const DataSource *source)
+{
+    return options->model ? options->model : source->default_model;
 }
 
-static bool override_known(const Options *options, const AttackMethod *attack, const char *text) {
-    if (setting_named(classifier_settings, "classifier", text) ||
-        setting_named(attack->settings, attack->name, text))
-        return true;
-    char *copy = copy_string(options->defense ? options->defense : ""), *rest = NULL;
-    bool known = false;
-    for (char *name = strtok_r(copy, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
-        const DefenseMethod *defense = defense_method_find(name, NULL);
-        known |= defense && setting_named(defense->settings, name, text);
+static bool check_defenses(const char *names, Error *error)
+{
+    char *copy = copy_string(names), *rest = NULL;
+    int count = 0;
+    bool ok = true;
+    for (char *name = strtok_r(copy, ",", &rest); ok && name; name = strtok_r(NULL, ",", &rest)) {
+        ok = defense_method_find(name, error) != NULL;
+        count++;
     }
     free(copy);
-    return known;
+    return ok && (count > 0 || fail(error, "--defense %s: at least one name is wanted", names));
 }
 
-bool overrides_check(const Options *options, Error *error) {
-    const AttackMethod *attack = attack_method_find(options->attack, error);
-    if (!attack)
+static const Setting *defense_setting(const char *names, const char *override)
+{
+    char *copy = copy_string(names), *rest = NULL;
+    const Setting *found = NULL;
+    for (char *name = strtok_r(copy, ",", &rest); !found && name; name = strtok_r(NULL, ",", &rest))
+        found = setting_named(defense_method_find(name, NULL)->settings, name, override);
+    free(copy);
+    return found;
+}
+
+static bool check_override(const Options *options, const char *text, Error *error)
+{
+    const AttackMethod *attack = attack_method_find(options->attack, NULL);
+    const Setting *found = setting_named(classifier_settings, "classifier", text);
+    if (!found) found = setting_named(attack->settings, attack->name, text);
+    if (!found && options->defense) found = defense_setting(options->defense, text);
+    if (!found) return fail(error, "--set %s: the methods of this run have no such setting", text);
+    return setting_takes(found, text, error);
+}
+
+static bool check_model(const Options *options, const DataSource *d, Error *error)
+{
+    const char *name = model_name(options, d);
+    Classifier *classifier =
+        classifier_create(name, d->height, d->width, d->channels, d->classes, error);
+    classifier_free(classifier);
+    return classifier != NULL;
+}
+
+bool request_check(const Options *options, Error *error)
+{
+    const DataSource *source = data_source_find(options->data, error);
+    if (!source || !attack_method_find(options->attack, error) ||
+        !check_model(options, source, error) ||
+        (options->defense && !check_defenses(options->defense, error)))
         return false;
+    if (options->target >= source->classes)
+        return fail(error, "--target %lld: %s has classes 0 to %d", (long long)options->target,
+                    source->name, source->classes - 1);
     for (int i = 0; i < options->overrides.count; i++)
-        if (!override_known(options, attack, options->overrides.texts[i]))
-            return fail(error, "--set %s: no such setting of these methods, or not a number",
-                        options->overrides.texts[i]);
+        if (!check_override(options, options->overrides.texts[i], error)) return false;
     return true;
 }
 
-static Json *classifier_config(const Subject *s, const char *model) {
+static Json *classifier_config(const Subject *s, const char *model)
+{
     const Options *o = s->options;
     Json *config = json_object();
     json_set(config, "data", json_string(s->source->name));
@@ -61,8 +89,7 @@ static Json *classifier_config(const Subject *s, const char *model) {
     json_set(config, "model", json_string(model));
     json_set(config, "attack", json_string(o->attack));
     json_set(config, "mode", json_string(o->mode));
-    if (!s->attack.all_targets)
-        json_set(config, "target", json_number((double)o->target));
+    if (!s->attack.all_targets) json_set(config, "target", json_number((double)o->target));
     json_set(config, "seed", json_number((double)o->seed));
     json_set(config, "scale", json_string(scale_name(o->scale)));
     json_set(config, "attack_settings", json_copy(s->attack.settings));
@@ -71,56 +98,60 @@ static Json *classifier_config(const Subject *s, const char *model) {
     return config;
 }
 
-static void config_hash(const Json *config, char hex[65]) {
+static void config_hash(const Json *config, char hex[65])
+{
     Text text = {0};
     json_print(config, &text);
     sha256_hex(text.text, text.length, hex);
     text_free(&text);
 }
 
-// OUT/KIND/data_model_attack_mode[_defense]_sSEED_scale_HASH, made where it is missing; NULL on failure.
+// OUT/KIND/data_model_attack_mode[_defense]_sSEED_scale_HASH, made where it is missing; NULL on
+// failure.
 static char *make_directory(const Subject *s, const char *kind, const char *defense,
-                            const char *hash, Error *error) {
+                            const char *hash, Error *error)
+{
     const Options *o = s->options;
     Text path = {0};
     text_append(&path, "%s/%s/%s_%s_%s_%s%s%s_s%lld_%s_%.8s", o->out, kind, s->source->name,
                 s->classifier->name, o->attack, o->mode, defense ? "_" : "", defense ? defense : "",
                 (long long)o->seed, scale_name(o->scale), hash);
-    if (!directory_create(path.text, error))
-        text_free(&path);
+    if (!directory_create(path.text, error)) text_free(&path);
     return path.text;
 }
 
-// The command that computes a cell again, without what does not change its result (threads, places).
-static void command_text(const Subject *s, const char *defense, Text *text) {
+// The command that computes a cell again, without what does not change its result (threads,
+// places).
+static void command_text(const Subject *s, const char *defense, Text *text)
+{
     const Options *o = s->options;
-    text_append(text, "sieve %s --data %s --model %s --attack %s --mode %s", defense ? "run" : "train",
-                s->source->name, s->classifier->name, o->attack, o->mode);
-    if (!s->attack.all_targets)
-        text_append(text, " --target %lld", (long long)o->target);
-    if (defense)
-        text_append(text, " --defense %s", defense);
+    text_append(text, "sieve %s --data %s --model %s --attack %s --mode %s",
+                defense ? "run" : "train", s->source->name, s->classifier->name, o->attack,
+                o->mode);
+    if (!s->attack.all_targets) text_append(text, " --target %lld", (long long)o->target);
+    if (defense) text_append(text, " --defense %s", defense);
     text_append(text, " --seed %lld --scale %s", (long long)o->seed, scale_name(o->scale));
     for (int i = 0; i < o->overrides.count; i++)
         text_append(text, " --set %s", o->overrides.texts[i]);
 }
 
 // The fields that a classifier's and a cell's result begin with.
-static Json *record_start(const Subject *s, const char *defense) {
+static Json *record_start(const Subject *s, const char *defense)
+{
     Json *record = json_object();
     static const char *const copied[] = {"data", "model", "attack", "mode", "target", NULL};
     for (int i = 0; copied[i]; i++)
         if (json_get(s->config, copied[i]))
             json_set(record, copied[i], json_copy(json_get(s->config, copied[i])));
-    if (defense)
-        json_set(record, "defense", json_string(defense));
+    if (defense) json_set(record, "defense", json_string(defense));
     json_set(record, "seed", json_copy(json_get(s->config, "seed")));
     json_set(record, "scale", json_copy(json_get(s->config, "scale")));
     return record;
 }
 
 static void record_finish(const Subject *s, const char *defense, const Json *config,
-                          const char *hash, Json *seconds, Json *record) {
+                          const char *hash, Json *seconds, Json *record)
+{
     Text command = {0};
     command_text(s, defense, &command);
     json_set(seconds, "machine", json_string(machine_text()));
@@ -134,39 +165,41 @@ static void record_finish(const Subject *s, const char *defense, const Json *con
 
 // ---- the classifier ----
 
-static bool load_data(const Options *o, Subject *s, Error *error) {
+static bool load_data(const Options *o, Subject *s, Error *error)
+{
     bool quick = o->scale == SCALE_QUICK;
     DataRequest request = {.directory = o->data_directory,
                            .train_count = quick ? QUICK_TRAIN : 0,
                            .test_count = quick ? QUICK_TEST : 0};
     s->source = data_source_find(o->data, error);
-    if (!s->source || !dataset_load(s->source, &request, &s->train, &s->test, error))
-        return false;
+    if (!s->source || !dataset_load(s->source, &request, &s->train, &s->test, error)) return false;
     s->split = defense_split(&s->test);
+    if (s->split.validation_count == 0 || s->split.test_count == 0)
+        return fail(error,
+                    "%s: %lld test images are too few to divide between defender and measurement",
+                    s->source->name, (long long)s->test.count);
     return true;
 }
 
-static bool create_attack(const Options *o, Subject *s, Error *error) {
+static bool create_attack(const Options *o, Subject *s, Error *error)
+{
     const AttackMethod *method = attack_method_find(o->attack, error);
-    if (!method)
-        return false;
-    if (o->target >= s->source->classes)
-        return fail(error, "--target %lld: %s has classes 0 to %d", (long long)o->target,
-                    s->source->name, s->source->classes - 1);
-    s->attack = (Attack){.method = method,
-                         .height = s->source->height,
-                         .width = s->source->width,
-                         .channels = s->source->channels,
-                         .classes = s->source->classes,
-                         .all_targets = strcmp(o->mode, "all") == 0,
-                         .target = (int)o->target,
-                         .seed = (uint64_t)o->seed,
-                         .settings = settings_resolve(method->settings, method->name, o->scale,
-                                                      &o->overrides)};
+    if (!method) return false;
+    s->attack = (Attack){
+        .method = method,
+        .height = s->source->height,
+        .width = s->source->width,
+        .channels = s->source->channels,
+        .classes = s->source->classes,
+        .all_targets = strcmp(o->mode, "all") == 0,
+        .target = (int)o->target,
+        .seed = (uint64_t)o->seed,
+        .settings = settings_resolve(method->settings, method->name, o->scale, &o->overrides)};
     return attack_create(&s->attack, error);
 }
 
-static Json *classifier_record(const Subject *s, const char *hash, double seconds) {
+static Json *classifier_record(const Subject *s, const char *hash, double seconds)
+{
     Evaluation evaluation = {.classifier = s->classifier,
                              .attack = &s->attack,
                              .dataset = &s->test,
@@ -184,7 +217,8 @@ static Json *classifier_record(const Subject *s, const char *hash, double second
     return record;
 }
 
-static bool train_subject(Subject *s, const char *hash, Error *error) {
+static bool train_subject(Subject *s, const char *hash, Error *error)
+{
     char *checkpoint = path_join(s->directory, "checkpoint.safetensors");
     char *weights = path_join(s->directory, "model.safetensors");
     ClassifierTraining training = {.classifier = s->classifier,
@@ -206,15 +240,15 @@ static bool train_subject(Subject *s, const char *hash, Error *error) {
              cell_write_json(s->directory, "curves.json", curves.json, error) &&
              cell_write_json(s->directory, "result.json", s->result, error);
         curves_free(&curves);
-        if (ok)
-            unlink(checkpoint);
+        if (ok) cell_tidy(s->directory);
     }
     free(checkpoint);
     free(weights);
     return ok;
 }
 
-static bool read_subject(Subject *s, Error *error) {
+static bool read_subject(Subject *s, Error *error)
+{
     char *weights = path_join(s->directory, "model.safetensors");
     s->result = cell_read_json(s->directory, "result.json", error);
     bool ok = s->result && parameters_load(&s->classifier->parameters, weights, error);
@@ -222,25 +256,25 @@ static bool read_subject(Subject *s, Error *error) {
     return ok;
 }
 
-static bool find_or_train(Subject *s, Error *error) {
+static bool find_or_train(Subject *s, Error *error)
+{
     const DataSource *d = s->source;
-    const char *model = s->options->model ? s->options->model : d->default_model;
+    const char *model = model_name(s->options, d);
     s->classifier = classifier_create(model, d->height, d->width, d->channels, d->classes, error);
-    if (!s->classifier)
-        return false;
+    if (!s->classifier) return false;
     classifier_set_mean_std(s->classifier, d->mean, d->std);
     s->config = classifier_config(s, model);
     char hash[65];
     config_hash(s->config, hash);
     s->directory = make_directory(s, "classifiers", NULL, hash, error);
-    if (!s->directory)
-        return false;
+    if (!s->directory) return false;
     bool ok = cell_finished(s->directory) ? read_subject(s, error) : train_subject(s, hash, error);
     parameters_require_gradient(&s->classifier->parameters, false);
     return ok;
 }
 
-bool subject_create(const Options *options, Subject *s, Error *error) {
+bool subject_create(const Options *options, Subject *s, Error *error)
+{
     *s = (Subject){.options = options};
     if (load_data(options, s, error) && create_attack(options, s, error) && find_or_train(s, error))
         return true;
@@ -248,12 +282,12 @@ bool subject_create(const Options *options, Subject *s, Error *error) {
     return false;
 }
 
-void subject_free(Subject *s) {
+void subject_free(Subject *s)
+{
     dataset_free(&s->train);
     dataset_free(&s->test);
     defense_split_free(&s->split);
-    if (s->attack.method)
-        attack_free(&s->attack);
+    if (s->attack.method) attack_free(&s->attack);
     classifier_free(s->classifier);
     json_free(s->config);
     json_free(s->result);
@@ -271,7 +305,8 @@ typedef struct Cell {
     char *directory;
 } Cell;
 
-static Evaluation cell_evaluation(const Cell *cell) {
+static Evaluation cell_evaluation(const Cell *cell)
+{
     const Subject *s = cell->subject;
     return (Evaluation){.classifier = s->classifier,
                         .attack = &s->attack,
@@ -282,7 +317,8 @@ static Evaluation cell_evaluation(const Cell *cell) {
                         .seed = (uint64_t)s->options->seed};
 }
 
-static Metrics measure(const Cell *cell) {
+static Metrics measure(const Cell *cell)
+{
     Evaluation evaluation = cell_evaluation(cell);
     Predictions predictions = predict(&evaluation);
     Metrics m = metrics(&predictions, &cell->subject->attack);
@@ -290,33 +326,37 @@ static Metrics measure(const Cell *cell) {
     return m;
 }
 
-static void step(void *cell, const Step *s, double *figures) {
+static void step(void *cell, const Step *s, double *figures)
+{
     Defense *defense = &((Cell *)cell)->defense;
     defense->method->step(defense, s, figures);
 }
 
-static void store(const void *cell, Safetensors *file) {
+static void store(const void *cell, Safetensors *file)
+{
     const Defense *defense = &((const Cell *)cell)->defense;
     defense->method->store(defense, file);
 }
 
-static bool restore(void *cell, const Safetensors *file, const char *path, Error *error) {
+static bool restore(void *cell, const Safetensors *file, const char *path, Error *error)
+{
     Defense *defense = &((Cell *)cell)->defense;
     return defense->method->restore(defense, file, path, error);
 }
 
-static void evaluate(void *opaque, int epochs_done, Curves *curves) {
+static void evaluate(void *opaque, int epochs_done, Curves *curves)
+{
     const Cell *cell = opaque;
     Metrics m = measure(cell);
     curves_add(curves, "C", "%", epochs_done, m.C);
-    if (!attack_plants_trojan(&cell->subject->attack))
-        return;
+    if (!attack_plants_trojan(&cell->subject->attack)) return;
     curves_add(curves, "T", "%", epochs_done, m.T);
     curves_add(curves, "R", "%", epochs_done, m.R);
 }
 
 static bool train_defense(Cell *cell, const char *checkpoint, Curves *curves, double *seconds,
-                          Error *error) {
+                          Error *error)
+{
     const Subject *s = cell->subject;
     const Defense *defense = &cell->defense;
     const Json *set = defense->settings;
@@ -341,11 +381,12 @@ static bool train_defense(Cell *cell, const char *checkpoint, Curves *curves, do
                        .store = store,
                        .restore = restore,
                        .evaluate = evaluate,
-                       .evaluate_every = points > 0 && epochs > points ? epochs / points : 1};
+                       .evaluate_every = epochs > points ? epochs / points : 1};
     return train(&plan, &trainee, curves, seconds, error);
 }
 
-static Json *cell_record(const Cell *cell, double seconds) {
+static Json *cell_record(const Cell *cell, double seconds)
+{
     const Subject *s = cell->subject;
     double started = seconds_now();
     Metrics m = measure(cell);
@@ -360,8 +401,7 @@ static Json *cell_record(const Cell *cell, double seconds) {
         json_set(record, "R", json_number(m.R));
     }
     json_set(record, "FPR", json_number(m.FPR));
-    if (trojan)
-        json_set(record, "FNR", json_number(m.FNR));
+    if (trojan) json_set(record, "FNR", json_number(m.FNR));
     const Json *before = json_get(s->result, "seconds");
     json_set(times, "classifier", json_number(json_get_number(before, "classifier", 0)));
     json_set(times, "defense", json_number(seconds));
@@ -372,7 +412,8 @@ static Json *cell_record(const Cell *cell, double seconds) {
 }
 
 // Trains, measures, and writes the cell's files, result.json last.
-static Json *compute_cell(Cell *cell, Error *error) {
+static Json *compute_cell(Cell *cell, Error *error)
+{
     char *checkpoint = path_join(cell->directory, "checkpoint.safetensors");
     char *weights = path_join(cell->directory, "filter.safetensors");
     Curves curves;
@@ -387,7 +428,7 @@ static Json *compute_cell(Cell *cell, Error *error) {
                   cell_hash_files(cell->directory, record, error) &&
                   cell_write_json(cell->directory, "result.json", record, error);
         if (ok) {
-            unlink(checkpoint);
+            cell_tidy(cell->directory);
         } else {
             json_free(record);
             record = NULL;
@@ -399,18 +440,18 @@ static Json *compute_cell(Cell *cell, Error *error) {
     return record;
 }
 
-Json *cell_run(const Subject *subject, const char *name, Error *error) {
+Json *cell_run(const Subject *subject, const char *name, Error *error)
+{
     const Options *o = subject->options;
     const DefenseMethod *method = defense_method_find(name, error);
-    if (!method)
-        return NULL;
-    Cell cell = {.subject = subject,
-                 .defense = {.method = method,
-                             .classifier = subject->classifier,
-                             .settings = settings_resolve(method->settings, name, o->scale,
-                                                          &o->overrides),
-                             .seed = (uint64_t)o->seed},
-                 .config = json_object()};
+    if (!method) return NULL;
+    Cell cell = {
+        .subject = subject,
+        .defense = {.method = method,
+                    .classifier = subject->classifier,
+                    .settings = settings_resolve(method->settings, name, o->scale, &o->overrides),
+                    .seed = (uint64_t)o->seed},
+        .config = json_object()};
     json_set(cell.config, "classifier", json_copy(subject->config));
     json_set(cell.config, "defense", json_string(name));
     json_set(cell.config, "defense_settings", json_copy(cell.defense.settings));

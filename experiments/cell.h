@@ -1,11 +1,12 @@
-// Cells: one classifier under one attack, and one defense in front of it, as in a cell of the paper's tables. What a cell
-// needs is computed once and kept below the result directory:
+// Cells: one classifier under one attack, and one defense in front of it, as in a cell of the
+// paper's tables. What a cell needs is computed once and kept below the result directory:
 //
 //   OUT/classifiers/ID/  model.safetensors, curves.json, result.json
 //   OUT/cells/ID/        filter.safetensors, curves.json, samples.safetensors, result.json
 //
-// result.json is written last and marks the cell as finished; before that a checkpoint lies there. The ID ends with the hash
-// of the configuration (every setting and the seed), so that nothing is ever taken for something else.
+// result.json is written last and marks the cell as finished; before that a checkpoint lies there.
+// The ID ends with the hash of the configuration (every setting and the seed), so that nothing is
+// ever taken for something else.
 #ifndef SIEVE_EXPERIMENTS_CELL_H
 #define SIEVE_EXPERIMENTS_CELL_H
 
@@ -23,8 +24,8 @@ typedef struct Subject {
     DefenseSplit split; // of the test set: what the defender has, what is measured
     Attack attack;
     Classifier *classifier;
-    Json *config;  // of the classifier
-    Json *result;  // its result.json
+    Json *config; // of the classifier
+    Json *result; // its result.json
     char *directory;
 } Subject;
 
@@ -32,13 +33,14 @@ typedef struct Subject {
 bool subject_create(const Options *options, Subject *subject, Error *error);
 void subject_free(Subject *subject);
 
-// Trains and measures one defense in front of it, or reads the finished cell. The record is the caller's.
+// Trains and measures one defense in front of it, or reads the finished cell. The record is the
+// caller's.
 Json *cell_run(const Subject *subject, const char *defense, Error *error);
 
-// The names of a comma-separated list, checked before anything is computed.
-bool defense_names_check(const char *names, Error *error);
-
-// Every --set must name a setting of the classifier, of the attack, or of one of the defenses (comma-separated; may be NULL).
-bool overrides_check(const Options *options, Error *error);
+// Whether the options ask for what there is: data set, model, attack, target, defenses
+// (comma-separated; may be NULL), and every --set names a setting of the classifier, of the attack
+// or of one of the defenses and gives it a number of its range. Checked before anything is computed
+// or written.
+bool request_check(const Options *options, Error *error);
 
 #endif

@@ -1,7 +1,9 @@
 #include "experiments/cell_files.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "core/error.h"
 #include "core/file.h"
 #include "core/sha256.h"
@@ -9,29 +11,59 @@
 enum { SAMPLE_COUNT = 8 };
 static const size_t MAX_FILE = (size_t)1 << 31;
 
-bool cell_finished(const char *directory) {
+bool cell_finished(const char *directory)
+{
     char *path = path_join(directory, "result.json");
     bool finished = file_exists(path);
     free(path);
+    if (finished) cell_tidy(directory);
     return finished;
 }
 
-bool cell_write_json(const char *directory, const char *name, const Json *json, Error *error) {
+static bool is_left_over(const char *name)
+{
+    size_t length = strlen(name);
+    return strcmp(name, "checkpoint.safetensors") == 0 ||
+           (name[0] == '.' && length > 4 && strcmp(name + length - 4, ".tmp") == 0);
+}
+
+void cell_tidy(const char *directory)
+{
+    DIR *stream = opendir(directory);
+    const struct dirent *entry;
+    while (stream && (entry = readdir(stream)) != NULL) {
+        if (!is_left_over(entry->d_name)) continue;
+        char *path = path_join(directory, entry->d_name);
+        unlink(path);
+        free(path);
+    }
+    if (stream) closedir(stream);
+}
+
+bool cell_write_json(const char *directory, const char *name, const Json *json, Error *error)
+{
     char *path = path_join(directory, name);
     bool ok = json_write(path, json, error);
     free(path);
     return ok;
 }
 
-Json *cell_read_json(const char *directory, const char *name, Error *error) {
+Json *cell_read_json(const char *directory, const char *name, Error *error)
+{
     char *path = path_join(directory, name);
     Json *json = json_read(path, error);
+    if (json && json->kind != JSON_OBJECT) {
+        fail(error, "%s: not an object", path);
+        json_free(json);
+        json = NULL;
+    }
     free(path);
     return json;
 }
 
 // The first sample of each class but the target, up to SAMPLE_COUNT; returns how many.
-static int64_t choose(const Evaluation *e, uint32_t *chosen) {
+static int64_t choose(const Evaluation *e, uint32_t *chosen)
+{
     bool taken[256] = {false};
     int64_t count = 0;
     if (attack_plants_trojan(e->attack) && !e->attack->all_targets)
@@ -39,21 +71,21 @@ static int64_t choose(const Evaluation *e, uint32_t *chosen) {
     for (int64_t i = 0; i < e->count && count < SAMPLE_COUNT; i++) {
         uint32_t sample = e->samples[i];
         int label = e->dataset->labels[sample] & 255;
-        if (taken[label])
-            continue;
+        if (taken[label]) continue;
         taken[label] = true;
         chosen[count++] = sample;
     }
     return count;
 }
 
-static void add_classes(Safetensors *file, const char *name, int64_t count, const int32_t *classes) {
-    if (classes)
-        safetensors_add(file, name, STORED_I32, 1, &count, classes);
+static void add_classes(Safetensors *file, const char *name, int64_t count, const int32_t *classes)
+{
+    if (classes) safetensors_add(file, name, STORED_I32, 1, &count, classes);
 }
 
 bool cell_write_samples(const char *directory, const Evaluation *e, const Defense *defense,
-                        Error *error) {
+                        Error *error)
+{
     uint32_t chosen[SAMPLE_COUNT];
     Evaluation few = *e;
     few.samples = chosen;
@@ -95,7 +127,8 @@ bool cell_write_samples(const char *directory, const Evaluation *e, const Defens
     return ok;
 }
 
-bool cell_hash_files(const char *directory, Json *record, Error *error) {
+bool cell_hash_files(const char *directory, Json *record, Error *error)
+{
     static const char *const names[] = {"filter.safetensors", "curves.json", "samples.safetensors"};
     Json *files = json_object();
     bool ok = true;

@@ -6,12 +6,18 @@
 #include "experiments/defense.h"
 #include "experiments/evaluation.h"
 
-bool cell_finished(const char *directory); // result.json exists
+bool cell_finished(const char *directory); // result.json exists; tidies then
+
+// Removes what is of no use once the cell is finished: the checkpoint, and temporary files of
+// processes that were killed.
+void cell_tidy(const char *directory);
+
 bool cell_write_json(const char *directory, const char *name, const Json *json, Error *error);
 Json *cell_read_json(const char *directory, const char *name, Error *error);
 
-// samples.safetensors: one image each of up to eight classes other than the target, clean and Trojan, before and after the
-// filter, with what the classifier says of each; and the defense's own synthetic Trojan images where it makes some.
+// samples.safetensors: one image each of up to eight classes other than the target, clean and
+// Trojan, before and after the filter, with what the classifier says of each; and the defense's own
+// synthetic Trojan images where it makes some.
 bool cell_write_samples(const char *directory, const Evaluation *evaluation, const Defense *defense,
                         Error *error);
 

@@ -1,4 +1,5 @@
-// Trains the classifier that an attack plants its Trojan in: online poisoning, every batch anew (facts 1.3, 2).
+// Trains the classifier that an attack plants its Trojan in: online poisoning, every batch anew
+// (facts 1.3, 2).
 #ifndef SIEVE_EXPERIMENTS_CLASSIFIER_TRAINING_H
 #define SIEVE_EXPERIMENTS_CLASSIFIER_TRAINING_H
 

@@ -11,70 +11,69 @@
 #include "experiments/report.h"
 #include "experiments/result_table.h"
 
-int command_failed(const Error *error, int status) {
+int command_failed(const Error *error, int status)
+{
     fprintf(stderr, "sieve: %s\n", error->message);
     return status;
 }
 
-static void use_threads(const Options *options) {
-    if (options->threads > 0)
-        threads_set((int)options->threads);
+static void use_threads(const Options *options)
+{
+    if (options->threads > 0) threads_set((int)options->threads);
 }
 
 // An output that cannot be written should be known before hours of work, not after.
-static bool outputs_check(const Options *options, Error *error) {
+static bool outputs_check(const Options *options, Error *error)
+{
     const char *paths[] = {options->json, options->output};
     for (int i = 0; i < 2; i++) {
-        if (!paths[i])
-            continue;
+        if (!paths[i]) continue;
         if (directory_exists(paths[i]))
             return fail(error, "%s: is a directory, a file is wanted", paths[i]);
         char *parent = copy_string(paths[i]), *slash = strrchr(parent, '/');
-        if (slash)
-            slash[slash == parent] = '\0';
+        if (slash) slash[slash == parent] = '\0';
         bool ok = !slash || directory_exists(parent) ||
                   fail(error, "%s: the directory %s does not exist", paths[i], parent);
         free(parent);
-        if (!ok)
-            return false;
+        if (!ok) return false;
     }
-    return directory_create(options->out, error);
+    return true;
 }
 
-static bool write_records(const char *path, const Json *records, Error *error) {
+static bool write_records(const char *path, const Json *records, Error *error)
+{
     return !path || json_write(path, records->count == 1 ? records->items[0] : records, error);
 }
 
-// Every defense of the comma-separated list in front of one classifier. The records are the caller's; NULL on failure.
-static Json *run_cells(const Options *options, const char *defenses, Error *error) {
+// Every defense of the comma-separated list in front of one classifier. The records are the
+// caller's; NULL on failure.
+static Json *run_cells(const Options *options, const char *defenses, Error *error)
+{
     Subject subject;
-    if (!subject_create(options, &subject, error))
-        return NULL;
+    if (!subject_create(options, &subject, error)) return NULL;
     Json *records = json_array();
     char *names = copy_string(defenses), *rest = NULL;
     bool ok = true;
     for (char *name = strtok_r(names, ",", &rest); ok && name; name = strtok_r(NULL, ",", &rest)) {
         Json *record = cell_run(&subject, name, error);
         ok = record != NULL;
-        if (ok)
-            json_push(records, record);
+        if (ok) json_push(records, record);
     }
     free(names);
     subject_free(&subject);
-    if (ok)
-        return records;
+    if (ok) return records;
     json_free(records);
     return NULL;
 }
 
-static int run(const Options *options, const char *defenses) {
+static int run(const Options *options, const char *defenses)
+{
     Error error = {0};
     Json *records = run_cells(options, defenses, &error);
-    if (!records)
-        return command_failed(&error, 1);
+    if (!records) return command_failed(&error, 1);
     char *report = path_join(options->out, "report.html");
-    bool ok = write_records(options->json, records, &error) &&
-              report_write(options->out, report, &error);
+    bool ok =
+        write_records(options->json, records, &error) && report_write(options->out, report, &error);
     if (ok) {
         result_table_print(records);
         printf("\nreport: %s\n", report);
@@ -84,76 +83,79 @@ static int run(const Options *options, const char *defenses) {
     return ok ? 0 : command_failed(&error, 1);
 }
 
-int command_run(const Options *options) {
+int command_run(const Options *options)
+{
     Error error = {0};
     if (!options->defense)
-        return command_failed((fail(&error, "run: --defense NAMES is wanted (ip,if,vif,aif)"), &error), 2);
-    if (!defense_names_check(options->defense, &error) || !overrides_check(options, &error))
-        return command_failed(&error, 2);
-    if (!outputs_check(options, &error))
-        return command_failed(&error, 1);
+        return command_failed(
+            (fail(&error, "run: --defense NAMES is wanted (ip,if,vif,aif)"), &error), 2);
+    if (!request_check(options, &error)) return command_failed(&error, 2);
+    if (!outputs_check(options, &error)) return command_failed(&error, 1);
     use_threads(options);
     return run(options, options->defense);
 }
 
-int command_demo(const Options *options) {
+int command_demo(const Options *options)
+{
     Error error = {0};
-    if (!outputs_check(options, &error))
-        return command_failed(&error, 1);
+    if (!outputs_check(options, &error)) return command_failed(&error, 1);
     use_threads(options);
     if (!options->quiet)
-        printf("A classifier of drawn digits learns a Trojan (BadNet+): any image with one of 20 small\n"
-               "patches becomes a 0. Then two filters are trained on clean images only, and put in\n"
-               "front of it: VIF (variational input filtering) and AIF (adversarial input filtering).\n\n");
+        printf(
+            "A classifier of drawn digits learns a Trojan (BadNet+): any image with one of 20 "
+            "small\n"
+            "patches becomes a 0. Then two filters are trained on clean images only, and put in\n"
+            "front of it: VIF (variational input filtering) and AIF (adversarial input "
+            "filtering).\n\n");
     fflush(stdout);
     return run(options, "vif,aif");
 }
 
-int command_train(const Options *options) {
+int command_train(const Options *options)
+{
     Error error = {0};
     if (!options->output)
-        return command_failed((fail(&error, "train: -o FILE is wanted, for the weights"), &error), 2);
-    if (!overrides_check(options, &error))
-        return command_failed(&error, 2);
-    if (!outputs_check(options, &error))
-        return command_failed(&error, 1);
+        return command_failed((fail(&error, "train: -o FILE is wanted, for the weights"), &error),
+                              2);
+    if (!request_check(options, &error)) return command_failed(&error, 2);
+    if (!outputs_check(options, &error)) return command_failed(&error, 1);
     use_threads(options);
     Subject subject;
-    if (!subject_create(options, &subject, &error))
-        return command_failed(&error, 1);
+    if (!subject_create(options, &subject, &error)) return command_failed(&error, 1);
     bool ok = parameters_save(&subject.classifier->parameters, options->output, &error) &&
               (!options->json || json_write(options->json, subject.result, &error));
     if (ok) {
         printf("%s under %s: clean accuracy %.2f %%", subject.classifier->name, options->attack,
                json_get_number(subject.result, "clean_accuracy", 0));
         if (json_get(subject.result, "trojan_accuracy"))
-            printf(", Trojan accuracy %.2f %%", json_get_number(subject.result, "trojan_accuracy", 0));
+            printf(", Trojan accuracy %.2f %%",
+                   json_get_number(subject.result, "trojan_accuracy", 0));
         printf("\nweights: %s\n", options->output);
     }
     subject_free(&subject);
     return ok ? 0 : command_failed(&error, 1);
 }
 
-int command_report(const Options *options) {
+int command_report(const Options *options)
+{
     Error error = {0};
     if (options->operand_count != 1)
         return command_failed((fail(&error, "report: one result directory is wanted"), &error), 2);
     char *path = options->output ? copy_string(options->output)
                                  : path_join(options->operands[0], "report.html");
     bool ok = report_write(options->operands[0], path, &error);
-    if (ok)
-        printf("report: %s\n", path);
+    if (ok) printf("report: %s\n", path);
     free(path);
     return ok ? 0 : command_failed(&error, 1);
 }
 
-int command_ops(const Options *options) {
+int command_ops(const Options *options)
+{
     (void)options;
     int count;
     const OperatorInfo *list = operator_list(&count);
     const Kernels *kernels = cpu_kernels();
     printf("%d operators, each forward and backward on: cpu (%s)\n\n", count, kernels->name);
-    for (int i = 0; i < count; i++)
-        printf("  %-26s %s\n", list[i].name, list[i].formula);
+    for (int i = 0; i < count; i++) printf("  %-26s %s\n", list[i].name, list[i].formula);
     return 0;
 }

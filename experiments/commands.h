@@ -1,5 +1,5 @@
-// The commands of `sieve`, one function each: what follows the command's name in, exit status out (0 done, 1 failed, 2 wrong
-// usage).
+// The commands of `sieve`, one function each: what follows the command's name in, exit status out
+// (0 done, 1 failed, 2 wrong usage).
 #ifndef SIEVE_EXPERIMENTS_COMMANDS_H
 #define SIEVE_EXPERIMENTS_COMMANDS_H
 

@@ -3,26 +3,53 @@
 #include <stddef.h>
 #include <string.h>
 
-Curves curves_create(void) {
+Curves curves_create(void)
+{
     Curves curves = {json_object()};
     json_set(curves.json, "x", json_string("epoch"));
     json_set(curves.json, "series", json_array());
     return curves;
 }
 
-void curves_free(Curves *curves) {
+void curves_free(Curves *curves)
+{
     json_free(curves->json);
     curves->json = NULL;
 }
 
-static const Json *find_series(const Json *all, const char *name) {
+static bool is_point(const Json *point)
+{
+    if (point->kind != JSON_ARRAY || point->count != 2) return false;
+    const Json *x = point->items[0], *y = point->items[1];
+    return x->kind == JSON_NUMBER && (y->kind == JSON_NUMBER || y->kind == JSON_NULL);
+}
+
+bool curves_check(const Json *json, const char *path, Error *error)
+{
+    const Json *series = json_get(json, "series");
+    if (!series || series->kind != JSON_ARRAY) return fail(error, "%s: no list \"series\"", path);
+    for (size_t i = 0; i < series->count; i++) {
+        const Json *points = json_get(series->items[i], "points");
+        if (!json_get_string(series->items[i], "name", NULL))
+            return fail(error, "%s: series %zu has no name", path, i);
+        if (!points || points->kind != JSON_ARRAY)
+            return fail(error, "%s: series %zu has no list \"points\"", path, i);
+        for (size_t k = 0; k < points->count; k++)
+            if (!is_point(points->items[k]))
+                return fail(error, "%s: point %zu of series %zu is not [x, y]", path, k, i);
+    }
+    return true;
+}
+
+static const Json *find_series(const Json *all, const char *name)
+{
     for (size_t i = 0; i < all->count; i++)
-        if (strcmp(json_get_string(all->items[i], "name", ""), name) == 0)
-            return all->items[i];
+        if (strcmp(json_get_string(all->items[i], "name", ""), name) == 0) return all->items[i];
     return NULL;
 }
 
-void curves_add(Curves *curves, const char *name, const char *unit, double x, double y) {
+void curves_add(Curves *curves, const char *name, const char *unit, double x, double y)
+{
     Json *all = (Json *)(uintptr_t)json_get(curves->json, "series");
     Json *series = (Json *)(uintptr_t)find_series(all, name);
     if (!series) {

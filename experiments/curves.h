@@ -2,6 +2,7 @@
 #ifndef SIEVE_EXPERIMENTS_CURVES_H
 #define SIEVE_EXPERIMENTS_CURVES_H
 
+#include "core/error.h"
 #include "core/json.h"
 
 typedef struct Curves {
@@ -10,6 +11,9 @@ typedef struct Curves {
 
 Curves curves_create(void);
 void curves_free(Curves *curves);
+// Whether what was read from a file (path, for the message) is curves; y null is a gap.
+bool curves_check(const Json *json, const char *path, Error *error);
+
 void curves_add(Curves *curves, const char *name, const char *unit, double x, double y);
 
 #endif

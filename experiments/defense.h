@@ -1,5 +1,6 @@
-// Defenses: each trains something on the defender's clean images D_val that stands in front of the frozen classifier. One file
-// in experiments/defenses/ for each method, one line in the table of defense.c.
+// Defenses: each trains something on the defender's clean images D_val that stands in front of the
+// frozen classifier. One file in experiments/defenses/ for each method, one line in the table of
+// defense.c.
 #ifndef SIEVE_EXPERIMENTS_DEFENSE_H
 #define SIEVE_EXPERIMENTS_DEFENSE_H
 
@@ -20,7 +21,8 @@ typedef struct DefenseMethod {
     bool (*restore)(Defense *defense, const Safetensors *file, const char *path, Error *error);
     int (*epochs)(const Defense *defense);
     void (*free)(Defense *defense);
-    // Trojan images that the defense itself made up, (count, height, width, channels), for the report. May be NULL.
+    // Trojan images that the defense itself made up, (count, height, width, channels), for the
+    // report. May be NULL.
     void (*show)(const Defense *defense, int64_t count, const float *images, float *synthetic);
 } DefenseMethod;
 

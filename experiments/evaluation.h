@@ -1,5 +1,5 @@
-// The figures of the filtering paper, section 5.1 (facts 6), from what the classifier says of clean and Trojan images, with
-// and without the filter in front.
+// The figures of the filtering paper, section 5.1 (facts 6), from what the classifier says of clean
+// and Trojan images, with and without the filter in front.
 #ifndef SIEVE_EXPERIMENTS_EVALUATION_H
 #define SIEVE_EXPERIMENTS_EVALUATION_H
 
@@ -19,12 +19,13 @@ typedef struct Evaluation {
     uint64_t seed; // of the triggers' choice
 } Evaluation;
 
-// Classes that the classifier C gives, one a sample; NULL where nothing was computed (no attack, no filter). Owned.
+// Classes that the classifier C gives, one a sample; NULL where nothing was computed (no attack, no
+// filter). Owned.
 typedef struct Predictions {
     int64_t count;
-    int32_t *labels;                            // true ones
-    int32_t *clean, *trojan;                    // C(x), C(x~)
-    int32_t *filtered_clean, *filtered_trojan;  // C(F(x)), C(F(x~))
+    int32_t *labels;                           // true ones
+    int32_t *clean, *trojan;                   // C(x), C(x~)
+    int32_t *filtered_clean, *filtered_trojan; // C(F(x)), C(F(x~))
 } Predictions;
 
 Predictions predict(const Evaluation *evaluation);
@@ -34,8 +35,8 @@ void predictions_free(Predictions *predictions);
 typedef struct Metrics {
     double clean_accuracy;  // C(x) = y
     double trojan_accuracy; // C(x~) = target(y), all samples
-    double C;   // clean accuracy lost by filtering
-    double T;   // filtered Trojan images still taken for the target
+    double C;               // clean accuracy lost by filtering
+    double T;               // filtered Trojan images still taken for the target
     double R;   // clean accuracy (unfiltered) minus share of filtered Trojan images recognised as y
     double FPR; // filtering-then-contrasting: clean images on which C(x) and C(F(x)) differ
     double FNR; // Trojan images on which they agree
@@ -44,7 +45,8 @@ typedef struct Metrics {
 // Which figures exist depends on which predictions do; the others are 0.
 Metrics metrics(const Predictions *predictions, const Attack *attack);
 
-// The images of the samples (float, caller's array) and their Trojan forms with labels; for pictures.
+// The images of the samples (float, caller's array) and their Trojan forms with labels; for
+// pictures.
 void sample_images(const Evaluation *evaluation, int64_t first, int64_t count, float *clean,
                    float *trojan, int32_t *labels);
 

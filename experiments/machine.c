@@ -9,19 +9,21 @@
 #define SIEVE_VERSION "unversioned"
 #endif
 
-const char *program_version(void) { return SIEVE_VERSION; }
+const char *program_version(void)
+{
+    return SIEVE_VERSION;
+}
 
 // The value of the first line of this name in /proc/cpuinfo.
-static void processor_name(char *name, size_t size) {
+static void processor_name(char *name, size_t size)
+{
     snprintf(name, size, "processor");
     FILE *file = fopen("/proc/cpuinfo", "r");
-    if (!file)
-        return;
+    if (!file) return;
     char line[256];
     while (fgets(line, sizeof line, file)) {
         char *colon = strchr(line, ':');
-        if (strncmp(line, "model name", 10) != 0 || !colon)
-            continue;
+        if (strncmp(line, "model name", 10) != 0 || !colon) continue;
         line[strcspn(line, "\n")] = '\0';
         snprintf(name, size, "%s", colon + 2);
         break;
@@ -29,7 +31,8 @@ static void processor_name(char *name, size_t size) {
     fclose(file);
 }
 
-const char *machine_text(void) {
+const char *machine_text(void)
+{
     static char text[256];
     char name[128];
     processor_name(name, sizeof name);

@@ -11,11 +11,12 @@ typedef struct Command {
 } Command;
 
 static const Command commands[] = {
-    {"demo", "demo [options]", "the story on built-in digits: Trojan in, filters, table, report.html",
-     FOR_DEMO, command_demo},
+    {"demo", "demo [options]",
+     "the story on built-in digits: Trojan in, filters, table, report.html", FOR_DEMO,
+     command_demo},
     {"run", "run --data D --attack A --defense X[,Y...] [options]",
-     "cells: the classifier with its Trojan (trained or reused), the defenses, their figures", FOR_RUN,
-     command_run},
+     "cells: the classifier with its Trojan (trained or reused), the defenses, their figures",
+     FOR_RUN, command_run},
     {"train", "train --data D --attack A -o MODEL [options]",
      "only the classifier (attack none: benign)", FOR_TRAIN, command_train},
     {"report", "report DIR [-o FILE]", "the results below DIR as one self-contained report.html",
@@ -24,7 +25,8 @@ static const Command commands[] = {
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
-static void help(void) {
+static void help(void)
+{
     printf("sieve %s: attacks on and defenses of neural networks with Trojans, in plain C\n\n"
            "usage: sieve COMMAND [options]      (sieve COMMAND --help)\n\n",
            program_version());
@@ -32,7 +34,8 @@ static void help(void) {
         printf("  %-8s %s\n", commands[i].name, commands[i].summary);
 }
 
-static int run_command(const Command *command, int argc, char **argv) {
+static int run_command(const Command *command, int argc, char **argv)
+{
     Options options;
     Error error = {0};
     if (!options_parse(argc, argv, command->set, &options, &error)) {
@@ -53,7 +56,8 @@ static int run_command(const Command *command, int argc, char **argv) {
     return command->run(&options);
 }
 
-int main(int argc, char **argv) {
+static int run(int argc, char **argv)
+{
     const char *name = argc > 1 ? argv[1] : "";
     for (int i = 0; i < COMMAND_COUNT; i++)
         if (strcmp(name, commands[i].name) == 0)
@@ -68,4 +72,12 @@ int main(int argc, char **argv) {
     }
     help();
     return argc > 1 ? 0 : 2;
+}
+
+int main(int argc, char **argv)
+{
+    int status = run(argc, argv);
+    if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+    perror("sieve: standard output");
+    return status ? status : 1;
 }

@@ -22,8 +22,8 @@ enum { FOR_CELLS = FOR_DEMO | FOR_RUN | FOR_TRAIN, FOR_ALL = FOR_CELLS | FOR_REP
 static const OptionRow rows[] = {
     {"--data", "NAME", "data set: digits (built in, default), mnist", OPTION_TEXT, FIELD(data),
      FOR_RUN | FOR_TRAIN, 0, 0},
-    {"--data-dir", "DIR", "where data sets lie (default $SIEVE_DATA, then ./data-sets)", OPTION_TEXT,
-     FIELD(data_directory), FOR_RUN | FOR_TRAIN, 0, 0},
+    {"--data-dir", "DIR", "where data sets lie (default $SIEVE_DATA, then ./data-sets)",
+     OPTION_TEXT, FIELD(data_directory), FOR_RUN | FOR_TRAIN, 0, 0},
     {"--model", "NAME", "classifier: mnist-ia, mnist-wanet (default: the data set's)", OPTION_TEXT,
      FIELD(model), FOR_RUN | FOR_TRAIN, 0, 0},
     {"--attack", "NAME", "none, badnet+ (default badnet+)", OPTION_TEXT, FIELD(attack),
@@ -39,7 +39,7 @@ static const OptionRow rows[] = {
     {"--set", "METHOD.NAME=VALUE", "one setting of classifier, attack or defense; repeatable",
      OPTION_SET, 0, FOR_RUN | FOR_TRAIN, 0, 0},
     {"--seed", "N", "seed of every random draw (default 1)", OPTION_NUMBER, FIELD(seed), FOR_CELLS,
-     0, INT64_MAX},
+     0, (INT64_C(1) << 53) - 1}, // what JSON numbers hold exactly
     {"--out", "DIR", "results (default results)", OPTION_TEXT, FIELD(out), FOR_CELLS, 0, 0},
     {"--json", "FILE", "also write the results here", OPTION_TEXT, FIELD(json), FOR_CELLS, 0, 0},
     {"-o", "FILE", "the weights (safetensors), or the report", OPTION_TEXT, FIELD(output),
@@ -51,17 +51,19 @@ static const OptionRow rows[] = {
     {"--help", NULL, "this text", OPTION_FLAG, FIELD(help), FOR_ALL, 0, 0}};
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
 
-void options_help(unsigned command) {
+void options_help(unsigned command)
+{
     for (int i = 0; i < ROW_COUNT; i++) {
-        if (!(rows[i].commands & command))
-            continue;
+        if (!(rows[i].commands & command)) continue;
         char left[64];
-        snprintf(left, sizeof left, "%s %s", rows[i].name, rows[i].argument ? rows[i].argument : "");
+        snprintf(left, sizeof left, "%s %s", rows[i].name,
+                 rows[i].argument ? rows[i].argument : "");
         printf("  %-26s %s\n", left, rows[i].help);
     }
 }
 
-static bool parse_number(const OptionRow *row, const char *text, Options *options, Error *error) {
+static bool parse_number(const OptionRow *row, const char *text, Options *options, Error *error)
+{
     char *end;
     errno = 0;
     long long number = strtoll(text, &end, 10);
@@ -72,12 +74,18 @@ static bool parse_number(const OptionRow *row, const char *text, Options *option
     return true;
 }
 
-static bool take(const OptionRow *row, const char *value, Options *options, Error *error) {
+static bool take(const OptionRow *row, const char *value, Options *options, Error *error)
+{
     void *field = (char *)options + row->field;
     switch (row->kind) {
-    case OPTION_FLAG: *(bool *)field = true; return true;
-    case OPTION_TEXT: *(const char **)field = value; return true;
-    case OPTION_NUMBER: return parse_number(row, value, options, error);
+    case OPTION_FLAG:
+        *(bool *)field = true;
+        return true;
+    case OPTION_TEXT:
+        *(const char **)field = value;
+        return true;
+    case OPTION_NUMBER:
+        return parse_number(row, value, options, error);
     case OPTION_SET:
         if (options->overrides.count == MAX_OVERRIDES)
             return fail(error, "more than %d --set options", MAX_OVERRIDES);
@@ -87,14 +95,15 @@ static bool take(const OptionRow *row, const char *value, Options *options, Erro
     return false;
 }
 
-static const OptionRow *find_row(const char *name, unsigned command) {
+static const OptionRow *find_row(const char *name, unsigned command)
+{
     for (int i = 0; i < ROW_COUNT; i++)
-        if (strcmp(rows[i].name, name) == 0 && (rows[i].commands & command))
-            return &rows[i];
+        if (strcmp(rows[i].name, name) == 0 && (rows[i].commands & command)) return &rows[i];
     return NULL;
 }
 
-static bool check_words(Options *options, Error *error) {
+static bool check_words(Options *options, Error *error)
+{
     bool paper = strcmp(options->scale_text, "paper") == 0;
     if (!paper && strcmp(options->scale_text, "quick") != 0)
         return fail(error, "--scale %s: quick or paper is wanted", options->scale_text);
@@ -106,7 +115,8 @@ static bool check_words(Options *options, Error *error) {
     return true;
 }
 
-bool options_parse(int argc, char **argv, unsigned command, Options *options, Error *error) {
+bool options_parse(int argc, char **argv, unsigned command, Options *options, Error *error)
+{
     const char *directory = getenv("SIEVE_DATA");
     *options = (Options){.data = "digits",
                          .data_directory = directory && *directory ? directory : "data-sets",
@@ -125,13 +135,10 @@ bool options_parse(int argc, char **argv, unsigned command, Options *options, Er
             continue;
         }
         const OptionRow *row = find_row(word, command);
-        if (!row)
-            return fail(error, "unknown option %s", word);
+        if (!row) return fail(error, "unknown option %s", word);
         const char *value = row->argument ? (i + 1 < argc ? argv[++i] : NULL) : "";
-        if (!value)
-            return fail(error, "%s needs a value: %s", row->name, row->argument);
-        if (!take(row, value, options, error))
-            return false;
+        if (!value) return fail(error, "%s needs a value: %s", row->name, row->argument);
+        if (!take(row, value, options, error)) return false;
     }
     options->overrides.texts = options->sets;
     return check_words(options, error);

@@ -27,7 +27,8 @@ typedef struct Options {
     const char *operands[MAX_OPERANDS];
 } Options;
 
-// Parses what follows the command's name. On failure error holds the sentence (wrong usage: exit status 2).
+// Parses what follows the command's name. On failure error holds the sentence (wrong usage: exit
+// status 2).
 bool options_parse(int argc, char **argv, unsigned command, Options *options, Error *error);
 
 // Prints the options that these commands take.

@@ -6,13 +6,15 @@
 
 static const double TERMINAL_INTERVAL = 0.2, PLAIN_INTERVAL = 30;
 
-double seconds_now(void) {
+double seconds_now(void)
+{
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-Progress progress_start(const char *label, int64_t begin, int64_t total, bool quiet) {
+Progress progress_start(const char *label, int64_t begin, int64_t total, bool quiet)
+{
     double now = seconds_now();
     return (Progress){.label = label,
                       .quiet = quiet,
@@ -23,7 +25,8 @@ Progress progress_start(const char *label, int64_t begin, int64_t total, bool qu
                       .terminal = isatty(STDERR_FILENO)};
 }
 
-static void show(Progress *progress, int64_t done, const char *figures, double now) {
+static void show(Progress *progress, int64_t done, const char *figures, double now)
+{
     double elapsed = now - progress->started;
     double rate = elapsed > 0 ? (double)(done - progress->begin) / elapsed : 0;
     long left = rate > 0 ? (long)((double)(progress->total - done) / rate) : 0;
@@ -36,18 +39,18 @@ static void show(Progress *progress, int64_t done, const char *figures, double n
     progress->line_open = progress->terminal;
 }
 
-void progress_update(Progress *progress, int64_t done, const char *figures) {
+void progress_update(Progress *progress, int64_t done, const char *figures)
+{
     double now = seconds_now();
     if (!progress->quiet &&
         now - progress->shown >= (progress->terminal ? TERMINAL_INTERVAL : PLAIN_INTERVAL))
         show(progress, done, figures, now);
 }
 
-void progress_end(Progress *progress, int64_t done, const char *figures) {
-    if (progress->quiet)
-        return;
+void progress_end(Progress *progress, int64_t done, const char *figures)
+{
+    if (progress->quiet) return;
     show(progress, done, figures, seconds_now());
-    if (progress->line_open)
-        fputc('\n', stderr);
+    if (progress->line_open) fputc('\n', stderr);
     progress->line_open = false;
 }

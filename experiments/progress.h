@@ -1,5 +1,6 @@
-// A progress line on stderr: what is running, how far, at what rate, time left, and the latest figures. Redrawn in place on a
-// terminal; a plain line about twice a minute elsewhere; nothing when quiet.
+// A progress line on stderr: what is running, how far, at what rate, time left, and the latest
+// figures. Redrawn in place on a terminal; a plain line about twice a minute elsewhere; nothing
+// when quiet.
 #ifndef SIEVE_EXPERIMENTS_PROGRESS_H
 #define SIEVE_EXPERIMENTS_PROGRESS_H
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/file.h"
+#include "experiments/curves.h"
 #include "experiments/report_names.h"
 
 enum { MOST_PICTURES = 64, MOST_PIXELS_A_SIDE = 1024 };
@@ -49,32 +50,6 @@ static bool list_names(const char *directory, char ***names, int *count, Error *
     return true;
 }
 
-static bool is_point(const Json *point)
-{
-    if (point->kind != JSON_ARRAY || point->count != 2) return false;
-    const Json *x = point->items[0], *y = point->items[1];
-    return x->kind == JSON_NUMBER && (y->kind == JSON_NUMBER || y->kind == JSON_NULL);
-}
-
-// {"x": name, "series": [{"name": ..., "unit": ..., "points": [[x, y], ...]}, ...]}; y null is a
-// gap.
-static bool check_curves(const Json *curves, const char *path, Error *error)
-{
-    const Json *series = json_get(curves, "series");
-    if (!series || series->kind != JSON_ARRAY) return fail(error, "%s: no list \"series\"", path);
-    for (size_t i = 0; i < series->count; i++) {
-        const Json *points = json_get(series->items[i], "points");
-        if (!json_get_string(series->items[i], "name", NULL))
-            return fail(error, "%s: series %zu has no name", path, i);
-        if (!points || points->kind != JSON_ARRAY)
-            return fail(error, "%s: series %zu has no list \"points\"", path, i);
-        for (size_t k = 0; k < points->count; k++)
-            if (!is_point(points->items[k]))
-                return fail(error, "%s: point %zu of series %zu is not [x, y]", path, k, i);
-    }
-    return true;
-}
-
 static bool check_pictures(const StoredTensor *pictures, const StoredTensor *first,
                            const char *path, Error *error)
 {
@@ -114,7 +89,7 @@ static bool read_curves(const char *directory, Entry *entry, Error *error)
     bool done = true;
     if (file_exists(path)) {
         entry->curves = json_read(path, error);
-        done = entry->curves && check_curves(entry->curves, path, error);
+        done = entry->curves && curves_check(entry->curves, path, error);
     }
     free(path);
     return done;

@@ -2,7 +2,8 @@
 
 #include <stdio.h>
 
-static void print_figure(const Json *record, const char *name) {
+static void print_figure(const Json *record, const char *name)
+{
     const Json *value = json_get(record, name);
     if (value)
         printf(" %8.2f", value->number);
@@ -10,7 +11,8 @@ static void print_figure(const Json *record, const char *name) {
         printf(" %8s", "-");
 }
 
-void result_table_print(const Json *records) {
+void result_table_print(const Json *records)
+{
     const Json *first = records->items[0];
     printf("%s, %s, attack %s (%s), seed %.0f: clean accuracy %.2f %%",
            json_get_string(first, "data", ""), json_get_string(first, "model", ""),
@@ -18,15 +20,17 @@ void result_table_print(const Json *records) {
            json_get_number(first, "seed", 0), json_get_number(first, "clean_accuracy", 0));
     if (json_get(first, "trojan_accuracy"))
         printf(", Trojan accuracy %.2f %%", json_get_number(first, "trojan_accuracy", 0));
-    printf("\n\n  %-8s %8s %8s %8s %8s %8s %9s\n", "defense", "C", "T", "R", "FPR", "FNR", "seconds");
+    printf("\n\n  %-8s %8s %8s %8s %8s %8s %9s\n", "defense", "C", "T", "R", "FPR", "FNR",
+           "seconds");
     for (size_t i = 0; i < records->count; i++) {
         const Json *record = records->items[i];
         static const char *const names[] = {"C", "T", "R", "FPR", "FNR"};
         printf("  %-8s", json_get_string(record, "defense", ""));
-        for (int column = 0; column < 5; column++)
-            print_figure(record, names[column]);
+        for (int column = 0; column < 5; column++) print_figure(record, names[column]);
         printf(" %9.1f\n", json_get_number(json_get(record, "seconds"), "defense", 0));
     }
-    printf("\n  percent; C: clean accuracy lost, T: Trojan images still taken for the target, R: accuracy\n"
-           "  not recovered on Trojan images; FPR, FNR: of filtering-then-contrasting as a detector\n");
+    printf("\n  percent; C: clean accuracy lost, T: Trojan images still taken for the target, R: "
+           "accuracy\n"
+           "  not recovered on Trojan images; FPR, FNR: of filtering-then-contrasting as a "
+           "detector\n");
 }

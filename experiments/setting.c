@@ -1,13 +1,18 @@
 #include "experiments/setting.h"
 
+#include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "core/error.h"
 
-const char *scale_name(Scale scale) { return scale == SCALE_PAPER ? "paper" : "quick"; }
+const char *scale_name(Scale scale)
+{
+    return scale == SCALE_PAPER ? "paper" : "quick";
+}
 
 // The value's text where override is METHOD.NAME=..., else NULL.
-static const char *value_of(const char *override, const char *method, const char *name) {
+static const char *value_of(const char *override, const char *method, const char *name)
+{
     size_t method_length = strlen(method), name_length = strlen(name);
     if (strncmp(override, method, method_length) != 0 || override[method_length] != '.')
         return NULL;
@@ -17,34 +22,45 @@ static const char *value_of(const char *override, const char *method, const char
                : NULL;
 }
 
-bool setting_named(Settings settings, const char *method, const char *override) {
-    for (Settings s = settings; s && s->name; s++) {
-        const char *value = value_of(override, method, s->name);
-        char *end = NULL;
-        if (value && (strtod(value, &end), end != value && *end == '\0'))
-            return true;
-    }
-    return false;
+const Setting *setting_named(Settings settings, const char *method, const char *override)
+{
+    for (Settings s = settings; s && s->name; s++)
+        if (value_of(override, method, s->name)) return s;
+    return NULL;
+}
+
+bool setting_takes(const Setting *setting, const char *override, Error *error)
+{
+    const char *value = strchr(override, '=') + 1;
+    char *end;
+    double number = strtod(value, &end);
+    SettingRange range = setting->range;
+    bool read = end != value && *end == '\0' && !isspace((unsigned char)*value);
+    if (read && number >= range.low && number <= range.high &&
+        (!range.whole || number == trunc(number)))
+        return true;
+    return fail(error, "--set %s: a %snumber from %.10g to %.10g is wanted", override,
+                range.whole ? "whole " : "", range.low, range.high);
 }
 
 Json *settings_resolve(Settings settings, const char *method, Scale scale,
-                       const Overrides *overrides) {
+                       const Overrides *overrides)
+{
     Json *values = json_object();
     for (Settings s = settings; s && s->name; s++) {
         double number = scale == SCALE_PAPER ? s->paper : s->quick;
         for (int i = 0; i < overrides->count; i++) {
             const char *value = value_of(overrides->texts[i], method, s->name);
-            if (value)
-                number = strtod(value, NULL);
+            if (value) number = strtod(value, NULL);
         }
         json_set(values, s->name, json_number(number));
     }
     return values;
 }
 
-double setting(const Json *values, const char *name) {
+double setting(const Json *values, const char *name)
+{
     const Json *value = json_get(values, name);
-    if (!value || value->kind != JSON_NUMBER)
-        panic("there is no setting %s", name);
+    if (!value || value->kind != JSON_NUMBER) panic("there is no setting %s", name);
     return value->number;
 }

@@ -1,16 +1,25 @@
-// Settings: the named numbers of a method (its hyper-parameters), with a value for each scale. A method's table is its
-// documentation; --set METHOD.NAME=VALUE changes one, and the values that a run used stand in its result.
+// Settings: the named numbers of a method (its hyper-parameters), with a value for each scale. A
+// method's table is its documentation; --set METHOD.NAME=VALUE changes one, and the values that a
+// run used stand in its result.
 #ifndef SIEVE_EXPERIMENTS_SETTING_H
 #define SIEVE_EXPERIMENTS_SETTING_H
 
+#include "core/error.h"
 #include "core/json.h"
 
 typedef enum Scale { SCALE_QUICK, SCALE_PAPER } Scale;
+
+// What a setting takes: low to high, whole numbers only where whole.
+typedef struct SettingRange {
+    double low, high;
+    bool whole;
+} SettingRange;
 
 typedef struct Setting {
     const char *name;
     double quick, paper;
     const char *meaning;
+    SettingRange range;
 } Setting;
 
 // A method's settings; the table ends with a NULL name.
@@ -22,11 +31,16 @@ typedef struct Overrides {
     const char **texts;
 } Overrides;
 
-// The values of one method at this scale as a JSON object, in the order of the table, with the overrides that name it.
-Json *settings_resolve(Settings settings, const char *method, Scale scale, const Overrides *overrides);
+// The values of one method at this scale as a JSON object, in the order of the table, with the
+// overrides that name it.
+Json *settings_resolve(Settings settings, const char *method, Scale scale,
+                       const Overrides *overrides);
 
-// Whether an override is well formed and names one of these settings of this method.
-bool setting_named(Settings settings, const char *method, const char *override);
+// The setting of this method that an override names; NULL where there is none.
+const Setting *setting_named(Settings settings, const char *method, const char *override);
+
+// Whether the value of an override that names it is in the setting's range.
+bool setting_takes(const Setting *setting, const char *override, Error *error);
 
 // One value; a name that is not there stops the program.
 double setting(const Json *values, const char *name);

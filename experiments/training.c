@@ -1,5 +1,6 @@
 #include "experiments/training.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,11 +18,11 @@ typedef struct Loop {
     int figure_count;
 } Loop;
 
-static void run_step(Loop *loop, int epoch, int64_t number) {
+static void run_step(Loop *loop, int epoch, int64_t number)
+{
     const TrainingPlan *plan = loop->plan;
     int64_t first = number * plan->batch_size, count = plan->sample_count - first;
-    if (count > plan->batch_size)
-        count = plan->batch_size;
+    if (count > plan->batch_size) count = plan->batch_size;
     const Dataset *data = plan->dataset;
     Step step = {
         .tape = loop->tape,
@@ -29,18 +30,23 @@ static void run_step(Loop *loop, int epoch, int64_t number) {
         .labels = tape_tensor_int(loop->tape, SHAPE(count)),
         .key = {plan->seed, plan->purpose, (uint32_t)(epoch * loop->steps_per_epoch + number)},
         .epoch = epoch,
-        .first_position = first};
-    RandomKey augmentation = {plan->seed, plan->purpose ^ random_purpose("augment"), (uint32_t)epoch};
+        .number = epoch * loop->steps_per_epoch + number,
+        .total = plan->epochs * loop->steps_per_epoch};
+    RandomKey augmentation = {plan->seed, plan->purpose ^ random_purpose("augment"),
+                              (uint32_t)epoch};
     batch_fill(data, loop->order + first, count, plan->augmentation, augmentation, first,
                step.images->data, step.labels->ints);
-    double figures[MAX_FIGURES] = {0};
+    double figures[MAX_FIGURES];
+    for (int i = 0; i < MAX_FIGURES; i++)
+        figures[i] = NAN; // a step that does not compute a figure leaves a gap in its curve
     loop->trainee->step(loop->trainee->state, &step, figures);
     tape_reset(loop->tape);
     for (int i = 0; i < loop->figure_count; i++)
         loop->figures[i] += figures[i] * (double)count / (double)plan->sample_count;
 }
 
-static void run_epoch(Loop *loop, int epoch, Curves *curves) {
+static void run_epoch(Loop *loop, int epoch, Curves *curves)
+{
     const TrainingPlan *plan = loop->plan;
     const Trainee *trainee = loop->trainee;
     RandomKey shuffle = {plan->seed, plan->purpose ^ random_purpose("shuffle"), (uint32_t)epoch};
@@ -60,7 +66,8 @@ static void run_epoch(Loop *loop, int epoch, Curves *curves) {
 }
 
 static bool save_checkpoint(const Loop *loop, int epochs_done, const Curves *curves, double seconds,
-                            Error *error) {
+                            Error *error)
+{
     Safetensors *file = safetensors_create();
     Text text = {0};
     json_print(curves->json, &text);
@@ -78,41 +85,51 @@ static bool save_checkpoint(const Loop *loop, int epochs_done, const Curves *cur
     return ok;
 }
 
-// Takes up the checkpoint where there is one of this configuration; *epochs_done stays 0 otherwise. Fails where it is
-// damaged: writes are atomic, so that is the user's to know.
-static bool load_checkpoint(const Loop *loop, int *epochs_done, Curves *curves, double *seconds,
-                            Error *error) {
-    const TrainingPlan *plan = loop->plan;
-    if (!file_exists(plan->checkpoint))
-        return true;
-    Safetensors *file = safetensors_read(plan->checkpoint, error);
-    if (!file)
+// What the loop itself keeps in a checkpoint: curves, epochs done, seconds.
+static bool read_metadata(const TrainingPlan *plan, const Json *metadata, Curves *curves,
+                          int *epochs_done, double *seconds, Error *error)
+{
+    const char *text = json_get_string(metadata, "curves", "");
+    int done = atoi(json_get_string(metadata, "epochs_done", "0"));
+    Json *json = json_parse(text, strlen(text), plan->checkpoint, error);
+    bool ok =
+        json && curves_check(json, plan->checkpoint, error) &&
+        ((done > 0 && done <= plan->epochs) || fail(error, "%s: a checkpoint after %d of %d epochs",
+                                                    plan->checkpoint, done, plan->epochs));
+    if (!ok) {
+        json_free(json);
         return false;
-    const char *hash = json_get_string(file->metadata, "config_hash", "");
-    const char *text = json_get_string(file->metadata, "curves", "");
-    bool ok = true;
-    if (strcmp(hash, plan->config_hash) == 0) {
-        Json *json = json_parse(text, strlen(text), plan->checkpoint, error);
-        ok = json && loop->trainee->restore(loop->trainee->state, file, plan->checkpoint, error);
-        if (ok) {
-            json_free(curves->json);
-            curves->json = json;
-            *epochs_done = atoi(json_get_string(file->metadata, "epochs_done", "0"));
-            *seconds = atof(json_get_string(file->metadata, "seconds", "0"));
-        } else {
-            json_free(json);
-        }
     }
+    json_free(curves->json);
+    curves->json = json;
+    *epochs_done = done;
+    *seconds = atof(json_get_string(metadata, "seconds", "0"));
+    return true;
+}
+
+// Takes up the checkpoint where there is one of this configuration; *epochs_done stays 0 otherwise.
+// Fails where it is damaged: writes are atomic, so that is the user's to know.
+static bool load_checkpoint(const Loop *loop, int *epochs_done, Curves *curves, double *seconds,
+                            Error *error)
+{
+    const TrainingPlan *plan = loop->plan;
+    if (!file_exists(plan->checkpoint)) return true;
+    Safetensors *file = safetensors_read(plan->checkpoint, error);
+    if (!file) return false;
+    const char *hash = json_get_string(file->metadata, "config_hash", "");
+    bool ok = strcmp(hash, plan->config_hash) != 0 ||
+              (read_metadata(plan, file->metadata, curves, epochs_done, seconds, error) &&
+               loop->trainee->restore(loop->trainee->state, file, plan->checkpoint, error));
     safetensors_free(file);
     return ok;
 }
 
-static bool run_epochs(Loop *loop, Curves *curves, double *seconds, Error *error) {
+static bool run_epochs(Loop *loop, Curves *curves, double *seconds, Error *error)
+{
     const TrainingPlan *plan = loop->plan;
     int begin = 0;
     double before = 0;
-    if (!load_checkpoint(loop, &begin, curves, &before, error))
-        return false;
+    if (!load_checkpoint(loop, &begin, curves, &before, error)) return false;
     loop->progress = progress_start(plan->label, begin * loop->steps_per_epoch,
                                     plan->epochs * loop->steps_per_epoch, plan->quiet);
     double started = seconds_now(), saved = started;
@@ -122,8 +139,7 @@ static bool run_epochs(Loop *loop, Curves *curves, double *seconds, Error *error
         double now = seconds_now();
         *seconds = before + now - started;
         if (now - saved >= plan->checkpoint_interval || epoch + 1 == plan->epochs) {
-            if (!save_checkpoint(loop, epoch + 1, curves, *seconds, error))
-                return false;
+            if (!save_checkpoint(loop, epoch + 1, curves, *seconds, error)) return false;
             saved = now;
         }
     }
@@ -135,18 +151,17 @@ static bool run_epochs(Loop *loop, Curves *curves, double *seconds, Error *error
 }
 
 bool train(const TrainingPlan *plan, const Trainee *trainee, Curves *curves, double *seconds,
-           Error *error) {
+           Error *error)
+{
     Loop loop = {.plan = plan,
                  .trainee = trainee,
                  .tape = tape_create(cpu_kernels()),
                  .order = allocate(sizeof(uint32_t) * (size_t)plan->sample_count),
                  .steps_per_epoch = (plan->sample_count + plan->batch_size - 1) / plan->batch_size};
-    while (trainee->figures[loop.figure_count])
-        loop.figure_count++;
+    while (trainee->figures[loop.figure_count]) loop.figure_count++;
     *curves = curves_create();
     bool ok = run_epochs(&loop, curves, seconds, error);
-    if (!ok)
-        curves_free(curves);
+    if (!ok) curves_free(curves);
     tape_free(loop.tape);
     free(loop.order);
     return ok;

@@ -1,5 +1,6 @@
-// The training loop that classifiers and defenses share: shuffled, augmented batches for a number of epochs, a progress line,
-// curves, and a checkpoint from which a killed run goes on to the same bits.
+// The training loop that classifiers and defenses share: shuffled, augmented batches for a number
+// of epochs, a progress line, curves, and a checkpoint from which a killed run goes on to the same
+// bits.
 #ifndef SIEVE_EXPERIMENTS_TRAINING_H
 #define SIEVE_EXPERIMENTS_TRAINING_H
 
@@ -14,7 +15,7 @@ typedef struct Step {
     Tensor *images, *labels; // (n, height, width, channels) in [0, 1]; int32 (n)
     RandomKey key;           // fresh for every step
     int epoch;
-    int64_t first_position; // of the batch in its epoch
+    int64_t number, total; // of this step; of all steps of the training
 } Step;
 
 enum { MAX_FIGURES = 8 };
@@ -28,7 +29,8 @@ typedef struct Trainee {
     // The whole state to and from a checkpoint; restore changes nothing where it fails.
     void (*store)(const void *state, Safetensors *file);
     bool (*restore)(void *state, const Safetensors *file, const char *path, Error *error);
-    // After every `evaluate_every` epochs and after the last: adds points to the curves. May be NULL.
+    // After every `evaluate_every` epochs and after the last: adds points to the curves. May be
+    // NULL.
     void (*evaluate)(void *state, int epochs_done, Curves *curves);
     int evaluate_every;
 } Trainee;
@@ -48,8 +50,9 @@ typedef struct TrainingPlan {
     bool quiet;
 } TrainingPlan;
 
-// Trains from the beginning or from the checkpoint. On success the checkpoint is still there, for the caller to remove once
-// the result is safe; *curves are the caller's, *seconds includes earlier processes' share.
+// Trains from the beginning or from the checkpoint. On success the checkpoint is still there, for
+// the caller to remove once the result is safe; *curves are the caller's, *seconds includes earlier
+// processes' share.
 bool train(const TrainingPlan *plan, const Trainee *trainee, Curves *curves, double *seconds,
            Error *error);
 

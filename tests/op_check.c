@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
 #include "core/ops.h"
 #include "core/safetensors.h"
 #include "optim/optimizer.h"
@@ -333,20 +332,6 @@ static bool run_cross_entropy(Case *c)
     return true;
 }
 
-static bool run_mse_loss(Case *c)
-{
-    if (!only(c, "reduction", "mean", "mean")) return false;
-    c->y[0] = mse_loss(c->x[0], c->x[1]);
-    return true;
-}
-
-static bool run_l1_loss(Case *c)
-{
-    if (!only(c, "reduction", "mean", "mean")) return false;
-    c->y[0] = l1_loss(c->x[0], c->x[1]);
-    return true;
-}
-
 // ---- Optimizers: x0 starts, x1, x2, ... are the gradients of the steps, y0, y1, ... the values
 // after each ----
 
@@ -445,8 +430,8 @@ static const Operation operations[] = {
     {"softmax", .run = run_softmax},
     {"log_softmax", .run = run_log_softmax},
     {"cross_entropy", .run = run_cross_entropy},
-    {"mse_loss", .run = run_mse_loss},
-    {"l1_loss", .run = run_l1_loss},
+    {"mse_loss", .binary = mse_loss},
+    {"l1_loss", .binary = l1_loss},
     {"kl_gauss", .binary = kl_standard_normal},
     {"sgd", .run = run_sgd},
     {"adam", .run = run_adam},

@@ -1,19 +1,23 @@
-// BadNet+, filtering paper, section 4 and appendix C.1: BadNets (Gu et al. 2017) with many triggers at once.
+// BadNet+, filtering paper, section 4 and appendix C.1: BadNets (Gu et al. 2017) with many triggers.
 //
-//   x~ = (1 - m_n) x + m_n p_n,     n uniform in 1..N                                       (1)
+//   x~ = (1 - m_n) x + m_n p_n,   n uniform in 1..N                                             (1)
 //
-// Each trigger n is one patch p_n of random pixels at one random place, where the mask m_n is 1; patch and place are drawn
-// once, when the attack is made. A poisoned image gets one of the N, chosen anew each time, in training and at test.
+// Each trigger n is one patch p_n of random pixels at one random place, where the mask m_n is 1;
+// patch and place are drawn once, when the attack is made. A poisoned image gets one of the N,
+// chosen anew each time, in training and at test.
 #include <stdlib.h>
 #include <string.h>
 #include "core/error.h"
 #include "experiments/attack.h"
 
-static const Setting settings[] = {
-    {"rate", 0.1, 0.1, "poisoning rate: share of training images that get a trigger"},
-    {"patches", 20, 20, "N, number of triggers"},
-    {"size", 5, 5, "side of a patch in pixels"},
-    {0}};
+static const Setting settings[] = {{"rate",
+                                    0.1,
+                                    0.1,
+                                    "poisoning rate: share of training images that get a trigger",
+                                    {0, 1, false}},
+                                   {"patches", 20, 20, "N, number of triggers", {1, 1e5, true}},
+                                   {"size", 5, 5, "side of a patch in pixels", {1, 1e3, true}},
+                                   {0}};
 
 typedef struct Patches {
     int count, size;
@@ -21,7 +25,8 @@ typedef struct Patches {
     float *pixels;   // [count][size][size][channels]
 } Patches;
 
-static bool create(Attack *attack, Error *error) {
+static bool create(Attack *attack, Error *error)
+{
     int count = (int)setting(attack->settings, "patches");
     int size = (int)setting(attack->settings, "size");
     if (count < 1 || count > 100000 || size < 1 || size >= attack->height || size >= attack->width)
@@ -39,7 +44,8 @@ static bool create(Attack *attack, Error *error) {
     for (int n = 0; n < patches->count; n++) {
         uint64_t at = 2 * (uint64_t)n;
         patches->top[n] = (int)random_below(place, at, (uint32_t)(attack->height - patches->size));
-        patches->left[n] = (int)random_below(place, at + 1, (uint32_t)(attack->width - patches->size));
+        patches->left[n] =
+            (int)random_below(place, at + 1, (uint32_t)(attack->width - patches->size));
         for (int i = 0; i < values; i++)
             patches->pixels[n * values + i] = random_uniform(colour, (uint64_t)(n * values + i));
     }
@@ -47,7 +53,8 @@ static bool create(Attack *attack, Error *error) {
     return true;
 }
 
-static void stamp(const Attack *attack, RandomKey key, uint64_t index, float *image) {
+static void stamp(const Attack *attack, RandomKey key, uint64_t index, float *image)
+{
     const Patches *patches = attack->triggers;
     RandomKey choice = key;
     choice.purpose ^= random_purpose("badnet+ choice");
@@ -55,14 +62,15 @@ static void stamp(const Attack *attack, RandomKey key, uint64_t index, float *im
     int row = patches->size * attack->channels; // values in one row of the patch
     const float *pixels = patches->pixels + n * patches->size * row;
     for (int y = 0; y < patches->size; y++)
-        memcpy(image + ((patches->top[n] + y) * attack->width + patches->left[n]) * attack->channels,
+        memcpy(image +
+                   ((patches->top[n] + y) * attack->width + patches->left[n]) * attack->channels,
                pixels + y * row, sizeof(float) * (size_t)row);
 }
 
-static void free_patches(Attack *attack) {
+static void free_patches(Attack *attack)
+{
     Patches *patches = attack->triggers;
-    if (!patches)
-        return;
+    if (!patches) return;
     free(patches->top);
     free(patches->left);
     free(patches->pixels);

@@ -1,4 +1,5 @@
-// What the filters IP, IF and VIF share: a filter network F, Adam, their settings, checkpoints; and the terms of their losses.
+// What the filters IP, IF and VIF share: a filter network F, Adam, their settings, checkpoints; and
+// the terms of their losses.
 #ifndef SIEVE_EXPERIMENTS_DEFENSES_FILTER_TRAINING_H
 #define SIEVE_EXPERIMENTS_DEFENSES_FILTER_TRAINING_H
 
@@ -7,13 +8,17 @@
 #include "optim/optimizer.h"
 
 // Settings that every filter has (facts 3.2), to stand in its table.
-#define FILTER_SETTINGS                                                                            \
-    {"batch_size", 128, 128, "images in a step"},                                                  \
-        {"learning_rate", 1e-3, 1e-3, "of Adam for F"}, {"beta1", 0.5, 0.5, "of Adam"},            \
-        {"beta2", 0.9, 0.9, "of Adam"},                                                            \
-        {"crop_padding", 2, 5, "zeros around an image before the random crop"},                    \
-        {"rotation", 10, 10, "random rotation by up to so many degrees"},                          \
-        {"curve_points", 8, 20, "evaluations of C, T and R during the training"}
+// clang-format off
+#define FILTER_SETTINGS                                                                         \
+    {"batch_size", 32, 128, "images in a step", {1, 1e6, true}},                                \
+    {"learning_rate", 2e-3, 1e-3, "of Adam for F", {0, 1e3, false}},                            \
+    {"cosine", 1, 0, "1: learning rates fall along half a cosine; 0: they stay", {0, 1, true}}, \
+    {"beta1", 0.5, 0.5, "of Adam", {0, 0.9999, false}},                                         \
+    {"beta2", 0.9, 0.9, "of Adam", {0, 0.9999, false}},                                         \
+    {"crop_padding", 1, 5, "zeros around an image before the random crop", {0, 1000, true}},    \
+    {"rotation", 10, 10, "random rotation by up to so many degrees", {0, 180, false}},          \
+    {"curve_points", 5, 20, "evaluations of C, T and R during the training", {1, 1e5, true}}
+// clang-format on
 
 // Adam with the settings' betas for these parameters.
 Optimizer *adam_of(const Json *settings, const Parameters *parameters, const char *learning_rate);
@@ -27,7 +32,10 @@ int filter_training_epochs(const Defense *defense);
 void filter_training_free(Defense *defense);
 
 // Backward from the loss, then one step of F's optimizer.
-void filter_training_update(Defense *defense, Tensor *loss);
+void filter_training_update(Defense *defense, const Step *step, Tensor *loss);
+
+// The setting of this name, lowered along the cosine where the settings say so.
+float learning_rate_of(const Json *settings, const char *name, const Step *step);
 
 // -log p_C(y | x), mean over the batch: C is frozen.
 Tensor *classification_loss(const Classifier *classifier, Tensor *images, Tensor *labels);

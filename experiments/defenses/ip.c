@@ -1,22 +1,27 @@
-// Input processing (IP): the ablation of input filtering without the classifier, filtering paper, appendix (Table 20).
+// Input processing (IP): the ablation of input filtering without the classifier, filtering paper,
+// appendix (Table 20).
 //
 //   L_IP(x) = ||x° - x||_2,     x° = F(x)
 //
-// An autoencoder of clean images, trained without labels and without C. At run time it stands in front of C like the others.
+// An autoencoder of clean images, trained without labels and without C. At run time it stands in
+// front of C like the others.
 #include "experiments/defenses/filter_training.h"
 
-static const Setting settings[] = {{"epochs", 10, 600, "passes over D_val"}, FILTER_SETTINGS, {0}};
+static const Setting settings[] = {
+    {"epochs", 12, 600, "passes over D_val", {1, 1e5, true}}, FILTER_SETTINGS, {0}};
 static const char *const figures[] = {"||x° - x||", NULL};
 
-static bool create(Defense *defense, Error *error) {
+static bool create(Defense *defense, Error *error)
+{
     return filter_training_create(defense, false, error);
 }
 
-static void step(Defense *defense, const Step *step, double *values) {
+static void step(Defense *defense, const Step *step, double *values)
+{
     Tensor *x = step->images;
     Tensor *xo = filter_forward(defense->filter, x, true, (RandomKey){0});
     Tensor *loss = image_distance(xo, x);
-    filter_training_update(defense, loss);
+    filter_training_update(defense, step, loss);
     values[0] = (double)tensor_value(loss);
 }
 

@@ -1,24 +1,27 @@
 // Variational input filtering (VIF), filtering paper, section 4.1.
 //
-//   L_VIF(x, y) = -log p_C(y | x°) + lambda1 ||x° - x||_2 + lambda2 KL(q_F(z | x) || N(0, I))       (3, 4)
-//   q_F(z | x) = N(mu(x), diag sigma(x)^2),     z = mu + sigma eps,  eps ~ N(0, I),     x° = D_F(z)
+//   L_VIF(x, y) = -log p_C(y | x°) + lambda1 ||x° - x||_2 + lambda2 KL(q_F(z | x) || N(0, I))   (3, 4)
+//   q_F(z | x)  = N(mu(x), diag sigma(x)^2),   z = mu + sigma eps,   eps ~ N(0, I),   x° = D_F(z)
 //
-// The KL term bounds what z can tell about x: E_x KL = I_q(x, z) + KL(q(z) || N(0, I))  (5). Little room is left for a trigger,
-// which no clean image has. At run time z = mu.
+// The KL term bounds what z can tell about x:  E_x KL = I_q(x, z) + KL(q(z) || N(0, I))          (5)
+// Little room is left for a trigger, which no clean image has. At run time z = mu.
 #include "experiments/defenses/filter_training.h"
 
-static const Setting settings[] = {{"epochs", 12, 600, "passes over D_val"},
-                                   {"lambda1", 1, 1, "weight of the distance"},
-                                   {"lambda2", 0.003, 0.003, "weight of the KL term"},
-                                   FILTER_SETTINGS,
-                                   {0}};
+static const Setting settings[] = {
+    {"epochs", 12, 600, "passes over D_val", {1, 1e5, true}},
+    {"lambda1", 1, 1, "weight of the distance", {0, 1e6, false}},
+    {"lambda2", 0.003, 0.003, "weight of the KL term", {0, 1e6, false}},
+    FILTER_SETTINGS,
+    {0}};
 static const char *const figures[] = {"-log p_C(y|x°)", "||x° - x||", "KL", NULL};
 
-static bool create(Defense *defense, Error *error) {
+static bool create(Defense *defense, Error *error)
+{
     return filter_training_create(defense, true, error);
 }
 
-static void step(Defense *defense, const Step *step, double *values) {
+static void step(Defense *defense, const Step *step, double *values)
+{
     float lambda1 = (float)setting(defense->settings, "lambda1");
     float lambda2 = (float)setting(defense->settings, "lambda2");
     Tensor *x = step->images;
@@ -28,7 +31,7 @@ static void step(Defense *defense, const Step *step, double *values) {
     Tensor *distance = image_distance(xo, x);
     Tensor *divergence = kl_standard_normal(z.mean, z.log_variance);
     filter_training_update(
-        defense, sum3(classification, scale(lambda1, distance), scale(lambda2, divergence)));
+        defense, step, sum3(classification, scale(lambda1, distance), scale(lambda2, divergence)));
     values[0] = (double)tensor_value(classification);
     values[1] = (double)tensor_value(distance);
     values[2] = (double)tensor_value(divergence);

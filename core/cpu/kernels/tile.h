@@ -59,10 +59,11 @@ static inline __attribute__((always_inline)) void tile_of(const int rows, const 
     }
     const float *b = tile->b;
     const int64_t length = tile->run_length, a_step = tile->a_step, b_step = tile->b_step;
+    const float *a[TILE_ROWS]; // one index moves through all rows alike
+    for (int i = 0; i < rows; i++) a[i] = tile->a[i];
     for (int64_t run = 0; run < tile->run_count; run++) {
-        const float *a[TILE_ROWS];
-        for (int i = 0; i < rows; i++) a[i] = tile->a[i] + tile->a_offset[run];
-        for (int64_t k = 0, at = 0; k < length; k++, at += a_step, b += b_step) {
+        int64_t at = tile->a_offset[run];
+        for (int64_t k = 0; k < length; k++, at += a_step, b += b_step) {
             Vector row[TILE_VECTORS];
             for (int v = 0; v < TILE_VECTORS; v++) row[v] = load(b + v * LANES);
             for (int i = 0; i < rows; i++) {

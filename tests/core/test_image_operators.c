@@ -1,0 +1,185 @@
+// The operators on images against plain loops in double (trial.h): convolution, pooling,
+// normalisation, resampling, on odd sizes, strides, dilations and paddings.
+#include <math.h>
+#include <string.h>
+
+#include "tests/core/trial.h"
+#include "tests/test.h"
+
+// ---- Convolution ----
+
+static Tensor *call_conv2d(Tensor *const *x, const How *how)
+{
+    return conv2d(x[0], x[1], x[2], how->conv);
+}
+static Tensor *call_conv_transpose2d(Tensor *const *x, const How *how)
+{
+    return conv_transpose2d(x[0], x[1], x[2], how->conv);
+}
+
+// n h w ci co kh kw, then stride padding dilation output_padding.
+typedef struct ConvSizes {
+    int64_t n, h, w, ci, co, kh, kw;
+    Conv2d how;
+} ConvSizes;
+
+static void try_conv(const ConvSizes *s, bool transposed, bool bias)
+{
+    Trial trial = {transposed ? "conv_transpose2d" : "conv2d",
+                   .call = transposed ? call_conv_transpose2d : call_conv2d,
+                   .reference = transposed ? reference_conv_transpose2d : reference_conv2d,
+                   .inputs = bias ? 3 : 2, .how = {.conv = s->how}};
+    trial.shape[0] = (Shape)S(s->n, s->h, s->w, s->ci);
+    trial.shape[1] =
+        transposed ? (Shape)S(s->kh, s->kw, s->co, s->ci) : (Shape)S(s->kh, s->kw, s->ci, s->co);
+    trial.shape[2] = (Shape)S(s->co);
+    try(&trial);
+}
+
+static void convolutions(void)
+{
+    static const ConvSizes sizes[] = {
+        {2, 6, 7, 3, 4, 3, 3, {1, 1, 1, 0}},  {1, 9, 8, 2, 5, 3, 3, {2, 1, 1, 0}},
+        {2, 7, 7, 17, 3, 1, 1, {1, 0, 1, 0}}, {1, 8, 9, 4, 2, 1, 1, {2, 0, 1, 0}},
+        {1, 9, 11, 2, 3, 3, 3, {1, 2, 2, 0}}, {1, 10, 9, 1, 2, 3, 3, {2, 2, 3, 0}},
+        {2, 9, 10, 3, 2, 5, 4, {3, 2, 1, 0}}, {1, 4, 4, 2, 19, 4, 4, {1, 0, 1, 0}},
+        {3, 5, 6, 1, 1, 2, 3, {1, 1, 1, 0}},  {1, 3, 3, 2, 2, 5, 5, {1, 1, 1, 0}},
+    };
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        try_conv(&sizes[i], false, true);
+        try_conv(&sizes[i], false, false);
+    }
+}
+
+static void transposed_convolutions(void)
+{
+    static const ConvSizes sizes[] = {
+        {2, 3, 4, 3, 4, 4, 4, {2, 1, 1, 0}},  {1, 4, 3, 2, 3, 3, 3, {2, 1, 1, 1}},
+        {1, 5, 5, 17, 2, 3, 3, {1, 0, 1, 0}}, {2, 3, 3, 2, 5, 2, 2, {2, 0, 1, 0}},
+        {1, 3, 4, 2, 1, 3, 3, {3, 1, 2, 2}},  {1, 4, 4, 3, 18, 1, 1, {1, 0, 1, 0}},
+        {1, 3, 3, 2, 2, 2, 3, {3, 0, 1, 2}},  {1, 4, 4, 2, 2, 3, 3, {1, 1, 2, 1}},
+    };
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        try_conv(&sizes[i], true, true);
+        try_conv(&sizes[i], true, false);
+    }
+}
+
+static Tensor *call_max_pool2d(Tensor *const *x, const How *how)
+{
+    return max_pool2d(x[0], how->pool);
+}
+static Tensor *call_avg_pool2d(Tensor *const *x, const How *how)
+{
+    return avg_pool2d(x[0], how->pool);
+}
+static Tensor *call_adaptive_avg_pool2d(Tensor *const *x, const How *how)
+{
+    return adaptive_avg_pool2d(x[0], how->whole[0], how->whole[1]);
+}
+
+static void pooling(void)
+{
+    static const Pool2d windows[] = {{2, 2, 0}, {3, 2, 1}, {3, 1, 1},
+                                     {3, 2, 0}, {2, 3, 0}, {1, 1, 0}};
+    static const int64_t sizes[][2] = {{1, 1}, {3, 2}, {7, 6}, {9, 11}};
+    for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
+        Trial trial = {"max_pool2d", .call = call_max_pool2d,  .reference = reference_max_pool2d,
+                       .inputs = 1,  .shape = {S(2, 7, 6, 3)}, .how = {.pool = windows[i]}};
+        try(&trial);
+        trial.name = "avg_pool2d";
+        trial.call = call_avg_pool2d;
+        trial.reference = reference_avg_pool2d;
+        if (windows[i].padding == 0) try(&trial);
+    }
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        try(&(Trial){"adaptive_avg_pool2d", .call = call_adaptive_avg_pool2d,
+                     .reference = reference_adaptive_avg_pool2d, .inputs = 1,
+                     .shape = {S(2, 7, 6, 3)}, .how = {.whole = {sizes[i][0], sizes[i][1]}}});
+}
+
+// ---- Normalisation and resampling ----
+
+static Tensor *call_batch_norm(Tensor *const *x, const How *how)
+{
+    return batch_norm(x[0], x[1], x[2], x[3], x[4],
+                      (BatchNorm){(float)how->number[0], (float)how->number[1], how->training});
+}
+
+static void batch_norms(void)
+{
+    Trial trial = {"batch_norm", .call = call_batch_norm, .reference = reference_batch_norm,
+                   .inputs = 5,  .constants = 2,          .low = .5,
+                   .high = 3};
+    for (int training = 0; training < 2; training++) {
+        trial.how = (How){.number = {.1, 1e-5}, .training = training};
+        trial.shape[0] = (Shape)S(3, 4, 5, 6);
+        for (int i = 1; i < 5; i++) trial.shape[i] = (Shape)S(6);
+        try(&trial);
+        trial.shape[0] = (Shape)S(9, 6);
+        try(&trial);
+        trial.constants = 4; // frozen weights: only x has a gradient
+        try(&trial);
+        trial.constants = 2;
+    }
+}
+
+static void batch_norm_moves_the_running_values_in_training_only(void)
+{
+    Tape *tape = tape_create(cpu_kernels());
+    Tensor *x = tensor_create(SHAPE(4, 1)), *weight = tensor_create(SHAPE(1));
+    Tensor *center = tensor_create(SHAPE(1)), *variance = tensor_create(SHAPE(1));
+    memcpy(x->data, (float[]){1, 2, 4, 9}, 4 * sizeof(float)); // mean 4, unbiased variance 38/3
+    center->data[0] = 2;
+    variance->data[0] = 5;
+    for (int training = 0; training < 2; training++) {
+        BatchNorm how = {.1f, 1e-5f, training};
+        batch_norm(tape_input(tape, x), weight, weight, center, variance, how);
+        double expected[] = {training ? 2.2 : 2, training ? 4.5 + 3.8 / 3 : 5};
+        check(fabs((double)center->data[0] - expected[0]) < 1e-6, "mean %g",
+              (double)center->data[0]);
+        check(fabs((double)variance->data[0] - expected[1]) < 1e-6, "variance %g",
+              (double)variance->data[0]);
+    }
+    tape_free(tape);
+    tensor_free(x);
+    tensor_free(weight);
+    tensor_free(center);
+    tensor_free(variance);
+}
+
+static Tensor *call_resample2d(Tensor *const *x, const How *how)
+{
+    return resample2d(x[0], how->whole[0], how->whole[1], how->mode, how->align_corners);
+}
+
+static void resampling(void)
+{
+    static const int64_t sizes[][2] = {{8, 8}, {5, 9}, {3, 2}, {4, 5}, {13, 4}};
+    Trial trial = {"resample2d", .call = call_resample2d, .reference = reference_resample2d,
+                   .inputs = 1, .shape = {S(2, 4, 5, 3)}};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        for (int mode = RESAMPLE_NEAREST; mode <= RESAMPLE_BICUBIC; mode++)
+            for (int align = 0; align < 2; align++) {
+                trial.how = (How){.whole = {sizes[i][0], sizes[i][1]},
+                                  .mode = (ResampleMode)mode,
+                                  .align_corners = align};
+                try(&trial);
+            }
+    try(&(Trial){"grid_sample", .binary = grid_sample, .reference = reference_grid_sample,
+                 .inputs = 2, .shape = {S(2, 5, 6, 3), S(2, 4, 7, 2)}, .low = -1.2, .high = 1.2});
+}
+
+int main(int argc, char **argv)
+{
+    const Test tests[] = {
+        {"convolutions", convolutions},
+        {"transposed_convolutions", transposed_convolutions},
+        {"pooling", pooling},
+        {"batch_norms", batch_norms},
+        {"batch_norm_moves_the_running_values_in_training_only",
+         batch_norm_moves_the_running_values_in_training_only},
+        {"resampling", resampling},
+    };
+    return TESTS_RUN(tests);
+}
