@@ -4,7 +4,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wconversion
 # Results are the same bits everywhere: no contraction behind our back, fused multiply-add is named in the code.
-FLAGS = -std=c11 -O3 -g -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARNINGS) -D_GNU_SOURCE -I. -pthread -MMD -MP
+FLAGS = -std=c11 -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARNINGS) -D_GNU_SOURCE -I. -pthread -MMD -MP
 CFLAGS ?=
 LDLIBS = -lm -pthread
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)

@@ -11,7 +11,7 @@
 #include "optim/schedule.h"
 
 const Setting classifier_settings[] = {
-    {"epochs", 5, 30, "passes over the training data", {1, 1e5, true}},
+    {"epochs", 6, 30, "passes over the training data", {1, 1e5, true}},
     {"batch_size", 32, 128, "images in a step", {1, 1e6, true}},
     {"learning_rate", 0.05, 0.03, "of SGD at first; falls to 0 along a cosine", {0, 1e3, false}},
     {"momentum", 0.9, 0.9, "of SGD", {0, 0.9999, false}},

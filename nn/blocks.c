@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 enum { NAME_LIMIT = 128 };
-static const float momentum = .01f;
 
 // "encoder.4" -> "encoder.4.0", the layer, and "encoder.4.1", its batch norm.
 static const char *part(char text[NAME_LIMIT], const char *name, int index)
@@ -13,7 +12,8 @@ static const char *part(char text[NAME_LIMIT], const char *name, int index)
     return text;
 }
 
-LinearBlock linear_block_create(Parameters *parameters, const char *name, int64_t in, int64_t out)
+LinearBlock linear_block_create(Parameters *parameters, const char *name, int64_t in, int64_t out,
+                                float momentum)
 {
     char text[NAME_LIMIT];
     LinearBlock block;
@@ -23,7 +23,8 @@ LinearBlock linear_block_create(Parameters *parameters, const char *name, int64_
     return block;
 }
 
-ConvBlock conv_block_create(Parameters *parameters, const char *name, int64_t in, int64_t out)
+ConvBlock conv_block_create(Parameters *parameters, const char *name, int64_t in, int64_t out,
+                            float momentum)
 {
     char text[NAME_LIMIT];
     LayerShape shape = {.in = in, .out = out, .kernel = 4};
@@ -35,7 +36,7 @@ ConvBlock conv_block_create(Parameters *parameters, const char *name, int64_t in
 }
 
 DeconvBlock deconv_block_create(Parameters *parameters, const char *name, int64_t in, int64_t out,
-                                int64_t output_padding)
+                                int64_t output_padding, float momentum)
 {
     char text[NAME_LIMIT];
     LayerShape shape = {.in = in, .out = out, .kernel = 4};

@@ -29,13 +29,14 @@ static const Model *find_model(const char *name, Error *error)
     return NULL;
 }
 
-Filter *filter_create(const char *name, bool variational, Error *error)
+Filter *filter_create(const char *name, FilterOptions options, Error *error)
 {
     const Model *model = find_model(name, error);
     if (!model) return NULL;
     Filter *filter = allocate_zeroed(sizeof *filter);
     filter->name = model->name;
-    filter->variational = variational;
+    filter->variational = options.variational;
+    filter->momentum = options.momentum > 0 ? options.momentum : .01f;
     filter->height = model->height;
     filter->width = model->width;
     filter->channels = model->channels;

@@ -14,6 +14,7 @@ typedef struct Filter Filter;
 struct Filter {
     const char *name; // "filter-mnist"
     bool variational;
+    float momentum; // of the batch norms' running statistics
     int height, width, channels;
     Parameters parameters;
     Latent (*encode)(const Filter *filter, Tensor *images, bool training);
@@ -21,8 +22,13 @@ struct Filter {
     void *network; // the model's own layers
 };
 
+typedef struct FilterOptions {
+    bool variational;
+    float momentum; // 0 means the paper's .01
+} FilterOptions;
+
 // Weights start at zero (nn/initialize.h, parameters_load). NULL and error for an unknown name.
-Filter *filter_create(const char *name, bool variational, Error *error);
+Filter *filter_create(const char *name, FilterOptions options, Error *error);
 void filter_free(Filter *filter); // NULL is allowed
 
 // images (n, height, width, channels) in [0, 1]; training: batch statistics.

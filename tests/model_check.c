@@ -85,7 +85,7 @@ static bool create_network(Check *check, const char *model, const int64_t *shape
         if (!check->classifier || !read_labels(check, shape[0], (int)classes)) return false;
         check->parameters = &check->classifier->parameters;
     } else {
-        Filter *filter = check->filter = filter_create(name, false, &check->error);
+        Filter *filter = check->filter = filter_create(name, (FilterOptions){0}, &check->error);
         if (!filter) return false;
         if (filter->height != height || filter->width != width || filter->channels != channels)
             return fail(&check->error, "%s does not take this input", name);

@@ -134,11 +134,11 @@ static Tensor *generator_loss(const Defense *defense, SyntheticTrojan trojan, do
 static void generator_step(Defense *defense, const Step *step, bool against_filter, double *values)
 {
     Adversary *own = defense->own;
+    parameters_require_gradient(&defense->filter->parameters, false); // till after the backward
     SyntheticTrojan trojan = synthesise(defense, step->images, draw_key(step, "G step"), true);
     Tensor *loss = generator_loss(defense, trojan, values);
     if (against_filter) {
         float lambda1 = (float)setting(defense->settings, "gen_lambda1");
-        parameters_require_gradient(&defense->filter->parameters, false);
         Tensor *restored = filter_forward(defense->filter, trojan.images, false, (RandomKey){0});
         Tensor *second = classification_loss(defense->classifier, restored, trojan.classes);
         values[FILTERED_ATTACK_LOSS] = (double)tensor_value(second);
@@ -147,7 +147,7 @@ static void generator_step(Defense *defense, const Step *step, bool against_filt
     own->generator_optimizer->learning_rate =
         learning_rate_of(defense->settings, "generator_learning_rate", step);
     backward(loss);
-    parameters_require_gradient(&defense->filter->parameters, true); // only now: backward asks
+    parameters_require_gradient(&defense->filter->parameters, true);
     optimizer_step(own->generator_optimizer);
 }
 

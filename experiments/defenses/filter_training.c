@@ -13,7 +13,9 @@ Optimizer *adam_of(const Json *settings, const Parameters *parameters, const cha
 
 bool filter_training_create(Defense *defense, bool variational, Error *error)
 {
-    defense->filter = filter_create("filter-mnist", variational, error);
+    FilterOptions options = {.variational = variational,
+                             .momentum = (float)setting(defense->settings, "norm_momentum")};
+    defense->filter = filter_create("filter-mnist", options, error);
     if (!defense->filter) return false;
     initialize_default(&defense->filter->parameters,
                        (RandomKey){defense->seed, random_purpose("filter"), 0});

@@ -44,18 +44,19 @@ void filter_mnist_build(Filter *filter)
 {
     Parameters *parameters = &filter->parameters;
     FilterMnist *net = filter->network = allocate_zeroed(sizeof *net);
-    net->down[0] = conv_block_create(parameters, "encoder.0", 1, 16);
-    net->down[1] = conv_block_create(parameters, "encoder.1", 16, 32);
-    net->down[2] = conv_block_create(parameters, "encoder.2", 32, 64);
+    const float momentum = filter->momentum;
+    net->down[0] = conv_block_create(parameters, "encoder.0", 1, 16, momentum);
+    net->down[1] = conv_block_create(parameters, "encoder.1", 16, 32, momentum);
+    net->down[2] = conv_block_create(parameters, "encoder.2", 32, 64, momentum);
     if (filter->variational)
         net->distribution = linear_create(
             parameters, "encoder.4", (LayerShape){.in = FEATURES, .out = 2 * LATENT, .bias = true});
     else
-        net->narrow = linear_block_create(parameters, "encoder.4", FEATURES, LATENT);
-    net->widen = linear_block_create(parameters, "decoder.0", LATENT, FEATURES);
-    net->up[0] = deconv_block_create(parameters, "decoder.2", 64, 32, 1); // 3 -> 7
-    net->up[1] = deconv_block_create(parameters, "decoder.3", 32, 16, 0); // 7 -> 14
-    net->up[2] = deconv_block_create(parameters, "decoder.4", 16, 1, 0);  // 14 -> 28
+        net->narrow = linear_block_create(parameters, "encoder.4", FEATURES, LATENT, momentum);
+    net->widen = linear_block_create(parameters, "decoder.0", LATENT, FEATURES, momentum);
+    net->up[0] = deconv_block_create(parameters, "decoder.2", 64, 32, 1, momentum); // 3 -> 7
+    net->up[1] = deconv_block_create(parameters, "decoder.3", 32, 16, 0, momentum); // 7 -> 14
+    net->up[2] = deconv_block_create(parameters, "decoder.4", 16, 1, 0, momentum);  // 14 -> 28
     filter->encode = encode;
     filter->decode = decode;
 }

@@ -9,6 +9,7 @@
 #include "nn/blocks.h"
 #include "nn/models/models.h"
 
+static const float MOMENTUM = .01f; // of the batch norms
 enum { FEATURES = 64 * 3 * 3, LATENT = 256 };
 
 typedef struct TriggerGenerator {
@@ -34,10 +35,10 @@ void filter_mnist_generator_build(Generator *generator)
     TriggerGenerator *net = generator->network = allocate(sizeof *net);
     int64_t inputs = GENERATOR_NOISE + generator->classes;
     LayerShape last = {.in = 16, .out = generator->channels, .kernel = 4, .bias = true};
-    net->input = linear_block_create(parameters, "input", inputs, LATENT);
-    net->widen = linear_block_create(parameters, "decoder.0", LATENT, FEATURES);
-    net->up[0] = deconv_block_create(parameters, "decoder.2", 64, 32, 1); // 3 -> 7
-    net->up[1] = deconv_block_create(parameters, "decoder.3", 32, 16, 0); // 7 -> 14
+    net->input = linear_block_create(parameters, "input", inputs, LATENT, MOMENTUM);
+    net->widen = linear_block_create(parameters, "decoder.0", LATENT, FEATURES, MOMENTUM);
+    net->up[0] = deconv_block_create(parameters, "decoder.2", 64, 32, 1, MOMENTUM); // 3 -> 7
+    net->up[1] = deconv_block_create(parameters, "decoder.3", 32, 16, 0, MOMENTUM); // 7 -> 14
     net->last =
         conv_transpose_create(parameters, "decoder.4", last, (Conv2d){.stride = 2, .padding = 1});
     generator->forward = forward;

@@ -172,7 +172,7 @@ static void bench_mnist(void) {
     Error error;
     Training t = {.tape = tape_create(cpu_kernels()),
                   .classifier = classifier_create("mnist-ia", 28, 28, 1, 10, &error),
-                  .filter = filter_create("filter-mnist", false, &error),
+                  .filter = filter_create("filter-mnist", (FilterOptions){0}, &error),
                   .images = random_tensor(SHAPE(BATCH, 28, 28, 1), false),
                   .labels = random_labels()};
     initialize_default(&t.classifier->parameters, (RandomKey){1, 2, 3});

@@ -37,7 +37,7 @@ static Classifier *classifier_of(const char *name)
 static Filter *filter_of(bool variational)
 {
     Error error = {0};
-    Filter *filter = filter_create("filter-mnist", variational, &error);
+    Filter *filter = filter_create("filter-mnist", (FilterOptions){.variational = variational}, &error);
     if (!filter) panic("%s", error.message);
     initialize_default(&filter->parameters, key);
     return filter;
@@ -67,7 +67,7 @@ static void test_unknown_names_and_sizes_are_refused(void)
           error.message);
     check(!classifier_create("mnist-ia", 15, 28, 1, 10, &error), "took 15x28 images");
     check(strstr(error.message, "15x28") != NULL, "says: %s", error.message);
-    check(!filter_create("filter-x", false, &error), "created an unknown filter");
+    check(!filter_create("filter-x", (FilterOptions){0}, &error), "created an unknown filter");
     check(strstr(error.message, "filter-mnist") != NULL, "says: %s", error.message);
     check(!generator_create("filter-x", 2, 10, &error), "created an unknown generator");
 }

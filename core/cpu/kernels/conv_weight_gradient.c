@@ -23,18 +23,34 @@ typedef struct WeightTask {
     float *parts; // [chunk][rows][out_channels]
 } WeightTask;
 
+// dy of some pixels in panels: [panel][pixel][TILE_COLUMNS], zero beyond out_channels. In place, a tile's columns would lie
+// out_channels apart, a power of two as a rule, and fight for the same few lines of the cache.
+static void pack_panels(const ConvShape *s, int64_t pixels, const float *dy, float *packed)
+{
+    for (int64_t column = 0; column < s->out_channels; column += TILE_COLUMNS) {
+        int64_t columns = tile_min(TILE_COLUMNS, s->out_channels - column);
+        for (int64_t pixel = 0; pixel < pixels; pixel++, packed += TILE_COLUMNS) {
+            const float *from = dy + pixel * s->out_channels + column;
+            for (int v = 0; v < TILE_VECTORS; v++)
+                store(packed + v * LANES, tile_load(from, columns, v));
+        }
+    }
+}
+
+// What the pixels of some images add to rows first_row..last_row of one part. dy is in panels.
 static void group_gradient(const WeightTask *task, const float *x, const float *dy, int64_t images,
                            int64_t first_row, int64_t last_row, bool accumulate, float *part)
 {
     const ConvShape *s = task->shape;
+    int64_t pixels = images * s->out_height * s->out_width;
     for (int64_t column = 0; column < s->out_channels; column += TILE_COLUMNS) {
-        Tile tile = {.b = dy + column,
+        Tile tile = {.b = dy + column * pixels,
                      .accumulate = accumulate,
                      .columns = tile_min(TILE_COLUMNS, s->out_channels - column),
                      .run_count = images * s->out_height,
                      .run_length = s->out_width,
                      .a_step = s->stride * s->in_channels,
-                     .b_step = s->out_channels,
+                     .b_step = TILE_COLUMNS,
                      .a_offset = task->run};
         for (int64_t row = first_row; row < last_row; row += TILE_ROWS) {
             int64_t count = tile_min(TILE_ROWS, last_row - row);
@@ -56,25 +72,22 @@ static void weight_task(void *context, int64_t number, int thread)
     int64_t last_row = tile_min(first_row + task->row_block, task->rows);
     int64_t end = tile_min((chunk + 1) * task->chunk, s->batch);
     int64_t image_in = s->in_height * s->in_width * s->in_channels;
-    int64_t image_out = s->out_height * s->out_width * s->out_channels;
-    bool ragged = s->out_channels % TILE_COLUMNS != 0; // tiles then read past the last pixel
+    int64_t pixels = s->out_height * s->out_width;
     int64_t framed_count = task->group * frame_size(&task->frame);
-    float *framed = scratch(thread, (framed_count + task->group * image_out + TILE_COLUMNS) * 4);
-    float *padded_dy = framed + framed_count;
+    int64_t packed_count = task->group * pixels * tile_panels(s->out_channels) * TILE_COLUMNS;
+    float *framed = scratch(thread, (framed_count + packed_count) * 4);
+    float *packed = framed + framed_count;
     float *part = task->parts + chunk * task->rows * s->out_channels;
     for (int64_t image = chunk * task->chunk; image < end; image += task->group) {
         int64_t images = tile_min(task->group, end - image);
-        const float *x = task->x + image * image_in, *dy = task->dy + image * image_out;
+        const float *x = task->x + image * image_in;
         if (s->padding > 0) {
             frame_images(&task->frame, images, x, framed);
             x = framed;
         }
-        if (ragged) {
-            memcpy(padded_dy, dy, (size_t)(images * image_out) * sizeof(float));
-            memset(padded_dy + images * image_out, 0, TILE_COLUMNS * sizeof(float));
-            dy = padded_dy;
-        }
-        group_gradient(task, x, dy, images, first_row, last_row, image > chunk * task->chunk, part);
+        pack_panels(s, images * pixels, task->dy + image * pixels * s->out_channels, packed);
+        group_gradient(task, x, packed, images, first_row, last_row, image > chunk * task->chunk,
+                       part);
     }
 }
 
