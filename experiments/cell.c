@@ -13,7 +13,8 @@
 #include "experiments/machine.h"
 #include "experiments/progress.h"
 
-enum { QUICK_TRAIN = 10000, QUICK_TEST = 4000 }; // samples of the built-in data at the quick scale
+enum { QUICK_TRAIN = 10000, QUICK_TEST = 5400 }; // samples of the built-in data at the quick scale
+enum { CHECKPOINT_INTERVAL = 20 };               // seconds
 
 // ---- what the options ask for ----
 
@@ -230,6 +231,7 @@ static bool train_subject(Subject *s, const char *hash, Error *error)
                                    .seed = (uint64_t)s->options->seed,
                                    .checkpoint = checkpoint,
                                    .config_hash = hash,
+                                   .checkpoint_interval = CHECKPOINT_INTERVAL,
                                    .quiet = s->options->quiet};
     Curves curves;
     double seconds;
@@ -373,7 +375,7 @@ static bool train_defense(Cell *cell, const char *checkpoint, Curves *curves, do
                          .purpose = random_purpose("defense training"),
                          .checkpoint = checkpoint,
                          .config_hash = cell->hash,
-                         .checkpoint_interval = 20,
+                         .checkpoint_interval = CHECKPOINT_INTERVAL,
                          .quiet = s->options->quiet};
     Trainee trainee = {.state = cell,
                        .step = step,

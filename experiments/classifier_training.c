@@ -11,14 +11,14 @@
 #include "optim/schedule.h"
 
 const Setting classifier_settings[] = {
-    {"epochs", 6, 30, "passes over the training data", {1, 1e5, true}},
+    {"epochs", 4, 30, "passes over the training data", {1, 1e5, true}},
     {"batch_size", 32, 128, "images in a step", {1, 1e6, true}},
     {"learning_rate", 0.05, 0.03, "of SGD at first; falls to 0 along a cosine", {0, 1e3, false}},
     {"momentum", 0.9, 0.9, "of SGD", {0, 0.9999, false}},
     {"weight_decay", 5e-4, 5e-4, "of SGD", {0, 1e3, false}},
     {"crop_padding", 1, 5, "zeros around an image before the random crop", {0, 1000, true}},
     {"rotation", 0, 0, "random rotation by up to so many degrees", {0, 180, false}},
-    {"evaluate_every", 1, 5, "epochs between points of the accuracy curves", {1, 1e5, true}},
+    {"evaluate_every", 2, 5, "epochs between points of the accuracy curves", {1, 1e5, true}},
     {0}};
 
 typedef struct State {
@@ -100,7 +100,7 @@ bool train_classifier(const ClassifierTraining *t, Curves *curves, double *secon
                          .purpose = random_purpose("classifier training"),
                          .checkpoint = t->checkpoint,
                          .config_hash = t->config_hash,
-                         .checkpoint_interval = 20,
+                         .checkpoint_interval = t->checkpoint_interval,
                          .quiet = t->quiet};
     Trainee trainee = {.state = &state,
                        .step = step,

@@ -17,6 +17,7 @@ typedef struct ClassifierTraining {
     bool flip; // whether the data set's images may be mirrored
     uint64_t seed;
     const char *checkpoint, *config_hash;
+    double checkpoint_interval; // seconds
     bool quiet;
 } ClassifierTraining;
 

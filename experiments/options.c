@@ -137,7 +137,8 @@ bool options_parse(int argc, char **argv, unsigned command, Options *options, Er
         const OptionRow *row = find_row(word, command);
         if (!row) return fail(error, "unknown option %s", word);
         const char *value = row->argument ? (i + 1 < argc ? argv[++i] : NULL) : "";
-        if (!value) return fail(error, "%s needs a value: %s", row->name, row->argument);
+        if (!value || (row->argument && !*value))
+            return fail(error, "%s needs a value: %s", row->name, row->argument);
         if (!take(row, value, options, error)) return false;
     }
     options->overrides.texts = options->sets;

@@ -17,7 +17,8 @@ typedef struct GemmTask {
     int64_t column_block, column_blocks;
 } GemmTask;
 
-// packed[panel][k][TILE_COLUMNS]
+// packed[panel][k][TILE_COLUMNS], in squares of TILE_COLUMNS values of k: where B is transposed, each square is read along its
+// columns and written along its rows while it lies in the first-level cache.
 static void pack_panel(void *context, int64_t panel, int thread)
 {
     (void)thread;
@@ -26,9 +27,19 @@ static void pack_panel(void *context, int64_t panel, int thread)
     float *out = task->packed + panel * s->k * TILE_COLUMNS;
     const float *b = task->b + panel * TILE_COLUMNS * s->b_column;
     int64_t columns = tile_min(TILE_COLUMNS, s->n - panel * TILE_COLUMNS);
-    for (int64_t k = 0; k < s->k; k++)
-        for (int64_t j = 0; j < TILE_COLUMNS; j++)
-            out[k * TILE_COLUMNS + j] = j < columns ? b[k * s->b_row + j * s->b_column] : 0;
+    if (columns < TILE_COLUMNS) memset(out, 0, (size_t)(s->k * TILE_COLUMNS) * sizeof(float));
+    for (int64_t first = 0; first < s->k; first += TILE_COLUMNS) {
+        int64_t count = tile_min(TILE_COLUMNS, s->k - first);
+        if (s->b_column == 1) {
+            for (int64_t k = first; k < first + count; k++)
+                for (int64_t j = 0; j < columns; j++)
+                    out[k * TILE_COLUMNS + j] = b[k * s->b_row + j];
+        } else {
+            for (int64_t j = 0; j < columns; j++)
+                for (int64_t k = first; k < first + count; k++)
+                    out[k * TILE_COLUMNS + j] = b[k * s->b_row + j * s->b_column];
+        }
+    }
 }
 
 // Rows of A, k-contiguous: out[row][k].

@@ -1,0 +1,352 @@
+// Whole runs of the program on a few hundred drawn digits: the results' fields, what is kept and
+// used again, and that neither threads nor kills change a bit.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/error.h"
+#include "core/file.h"
+#include "nn/classifier.h"
+#include "tests/experiments/program.h"
+#include "tests/test.h"
+
+// One epoch of everything.
+static const char *const FEW_EPOCHS =
+    "--set classifier.epochs=1 --set ip.epochs=1 --set if.epochs=1 --set vif.epochs=1 "
+    "--set aif.epochs=1 --set aif.pretrain_generator=1 --set aif.pretrain_filter=1";
+
+// "run OPTIONS" of these defenses on the small data set. A setting must be of the run: hence the
+// filter of those that are.
+static Outcome run_cells(const char *defenses, const char *options)
+{
+    static bool written;
+    char *data = path_of("data");
+    if (!written) write_small_mnist(data, 400, 300);
+    written = true;
+    Text words = {0};
+    text_append(&words, "run --quiet --data mnist --data-dir '%s' --defense %s %s", data, defenses,
+                options);
+    char *settings = copy_string(FEW_EPOCHS), *rest = NULL;
+    for (char *word = strtok_r(settings, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        Text name = {0}, list = {0};
+        text_append(&name, ",%.*s,", (int)strcspn(word, "."), word);
+        text_append(&list, ",classifier,%s,", defenses);
+        if (strchr(word, '.') && strstr(list.text, name.text))
+            text_append(&words, " --set %s", word);
+        text_free(&name);
+        text_free(&list);
+    }
+    Outcome o = run_sieve("%s", words.text);
+    text_free(&words);
+    free(settings);
+    free(data);
+    return o;
+}
+
+static Json *read_json(const char *name)
+{
+    Error error = {0};
+    char *work = path_of("work"), *path = path_join(work, name);
+    Json *json = json_read(path, &error);
+    check(json != NULL, "%s", error.message);
+    free(work);
+    free(path);
+    return json;
+}
+
+static void succeeded(Outcome o)
+{
+    check(o.status == 0 && o.errors[0] == '\0', "status %d: %s", o.status, o.errors);
+}
+
+static void has_kind(const Json *record, const char *name, JsonKind kind)
+{
+    const Json *value = json_get(record, name);
+    check(value && value->kind == kind, "%s of %s", name, json_get_string(record, "defense", "?"));
+}
+
+static void has_percent(const Json *record, const char *name, double low)
+{
+    double value = json_get_number(record, name, NAN);
+    check(value >= low && value <= 100, "%s is %g", name, value);
+}
+
+static void has_contract_fields(const Json *record, const char *defense, bool trojan, bool single)
+{
+    const char *texts[] = {"data",    "model", "attack",      "mode",
+                           "defense", "scale", "config_hash", "version"};
+    for (int i = 0; i < 8; i++) has_kind(record, texts[i], JSON_STRING);
+    check(strcmp(json_get_string(record, "defense", ""), defense) == 0, "defense %s", defense);
+    has_kind(record, "seed", JSON_NUMBER);
+    check((json_get(record, "target") != NULL) == single, "%s: target", defense);
+    has_percent(record, "clean_accuracy", 0);
+    has_percent(record, "C", -100);
+    has_percent(record, "FPR", 0);
+    const char *with_trojan[] = {"trojan_accuracy", "T", "R", "FNR"};
+    for (int i = 0; i < 4; i++) {
+        if (trojan)
+            has_percent(record, with_trojan[i], i == 2 ? -100 : 0);
+        else
+            check(!json_get(record, with_trojan[i]), "%s is there without a Trojan",
+                  with_trojan[i]);
+    }
+    const Json *seconds = json_get(record, "seconds");
+    check(seconds && seconds->kind == JSON_OBJECT, "seconds is an object");
+    has_kind(seconds, "classifier", JSON_NUMBER);
+    has_kind(seconds, "defense", JSON_NUMBER);
+    check(strlen(json_get_string(record, "config_hash", "")) == 64, "a SHA-256");
+}
+
+// A copy without what differs from run to run.
+static char *text_without_seconds(const Json *record)
+{
+    Json *copy = json_copy(record);
+    Text text = {0};
+    if (copy->kind == JSON_ARRAY)
+        for (size_t i = 0; i < copy->count; i++) json_set(copy->items[i], "seconds", json_null());
+    else
+        json_set(copy, "seconds", json_null());
+    json_print(copy, &text);
+    json_free(copy);
+    return text.text;
+}
+
+static void same_results(const char *a, const char *b)
+{
+    Json *first = read_json(a), *second = read_json(b);
+    if (first && second) {
+        char *one = text_without_seconds(first), *two = text_without_seconds(second);
+        check(strcmp(one, two) == 0, "%s and %s differ:\n%s\n%s", a, b, one, two);
+        free(one);
+        free(two);
+    }
+    json_free(first);
+    json_free(second);
+}
+
+// Weights, curves and samples below two result directories are the same files with the same bytes.
+static void same_files(const char *a, const char *b)
+{
+    Outcome o = run_shell("for d in %s %s; do (cd $d && find . -type f ! -name result.json "
+                          "! -name report.html -exec cksum {} + | sort) >$d.sums; done; "
+                          "diff %s.sums %s.sums",
+                          a, b, a, b);
+    check(o.status == 0, "%s and %s differ:\n%s%s", a, b, o.output, o.errors);
+    o = run_shell("test -s %s.sums", a);
+    check(o.status == 0, "nothing was compared");
+}
+
+static void a_run_writes_its_results(void)
+{
+    Outcome o = run_cells("ip,if,vif,aif", "--out r --json all.json");
+    succeeded(o);
+    check(strstr(o.output, "vif") && strstr(o.output, "report.html"), "the table: %s", o.output);
+    Json *records = read_json("all.json");
+    const char *names[] = {"ip", "if", "vif", "aif"};
+    if (check(records && records->kind == JSON_ARRAY && records->count == 4, "an array of four"))
+        for (int i = 0; i < 4; i++) has_contract_fields(records->items[i], names[i], true, true);
+    json_free(records);
+    const char *files = files_left();
+    const char *wanted[] = {"model.safetensors", "filter.safetensors", "samples.safetensors",
+                            "curves.json",       "result.json",        "./r/report.html"};
+    for (int i = 0; i < 6; i++)
+        check(strstr(files, wanted[i]), "%s is missing:\n%s", wanted[i], files);
+    check(!strstr(files, "checkpoint") && !strstr(files, ".tmp"), "left over:\n%s", files);
+}
+
+static void a_finished_cell_is_not_computed_again(void)
+{
+    const char *stamps = "find r -type f ! -name report.html -printf '%p %T@ %i\\n' | sort";
+    char *before = copy_string(run_shell("%s", stamps).output);
+    check(strstr(before, "filter.safetensors") != NULL, "cells of the run before");
+    succeeded(run_cells("ip,if,vif,aif", "--out r --json again.json"));
+    check(run_shell("cmp all.json again.json").status == 0, "the same JSON, seconds too");
+    check(strcmp(before, run_shell("%s", stamps).output) == 0, "no file is written again");
+    succeeded(run_cells("ip,if,vif,aif", "--out fresh --json fresh.json"));
+    same_results("all.json", "fresh.json");
+    same_files("r", "fresh");
+    free(before);
+}
+
+static void the_hash_is_of_the_configuration(void)
+{
+    // One cell: an object. Its overrides are those of its own method, whatever else ran before.
+    succeeded(run_cells("if", "--out h --json one.json"));
+    succeeded(run_cells("if", "--out h --seed 2 --json seed.json"));
+    succeeded(run_cells("if", "--out h --set if.lambda1=0.5 --json set.json"));
+    succeeded(run_cells("if", "--out h --threads 1 --json same.json"));
+    Json *all = read_json("all.json"), *one = read_json("one.json"), *seed = read_json("seed.json");
+    Json *set = read_json("set.json"), *same = read_json("same.json");
+    check(one && one->kind == JSON_OBJECT, "one cell is an object");
+    const char *hash = json_get_string(one, "config_hash", "");
+    check(strcmp(hash, json_get_string(all->items[1], "config_hash", "")) == 0, "of any list");
+    check(strcmp(hash, json_get_string(same, "config_hash", "")) == 0, "for any threads");
+    check(strcmp(hash, json_get_string(seed, "config_hash", "")) != 0, "another seed");
+    check(strcmp(hash, json_get_string(set, "config_hash", "")) != 0, "another setting");
+    check(json_get_number(json_get(json_get(set, "config"), "defense_settings"), "lambda1", 0) ==
+              0.5,
+          "the setting stands in the result");
+    json_free(all);
+    json_free(one);
+    json_free(seed);
+    json_free(set);
+    json_free(same);
+}
+
+static void without_an_attack_there_are_no_trojan_figures(void)
+{
+    succeeded(run_cells("vif", "--attack none --out none --json none.json"));
+    Json *record = read_json("none.json");
+    has_contract_fields(record, "vif", false, true);
+    json_free(record);
+}
+
+static void all_target_mode_has_no_target(void)
+{
+    succeeded(run_cells("if", "--mode all --out all --json mode.json"));
+    Json *record = read_json("mode.json");
+    has_contract_fields(record, "if", true, false);
+    check(strcmp(json_get_string(record, "mode", ""), "all") == 0, "mode");
+    json_free(record);
+}
+
+static void the_target_is_the_one_asked_for(void)
+{
+    succeeded(run_cells("if", "--target 7 --out target --json target.json"));
+    Json *record = read_json("target.json");
+    check(json_get_number(record, "target", 0) == 7, "target");
+    json_free(record);
+}
+
+static void trained_weights_can_be_loaded(void)
+{
+    char *data = path_of("data"), *work = path_of("work"), *path = path_join(work, "model");
+    for (int i = 0; i < 2; i++) { // trained, and then found
+        Outcome o = run_sieve("train --quiet --data mnist --data-dir '%s' --model mnist-wanet "
+                              "--attack none --set classifier.epochs=1 --out t -o model --json "
+                              "train.json",
+                              data);
+        succeeded(o);
+        check(strstr(o.output, "clean accuracy") != NULL, "says how good it is: %s", o.output);
+        Error error = {0};
+        Classifier *classifier = classifier_create("mnist-wanet", 28, 28, 1, 10, &error);
+        check(parameters_load(&classifier->parameters, path, &error), "%s", error.message);
+        classifier_free(classifier);
+        check(run_shell("cmp model t/classifiers/*/model.safetensors && rm model").status == 0,
+              "the same as below --out");
+    }
+    Json *record = read_json("train.json");
+    check(json_get(record, "clean_accuracy") && !json_get(record, "trojan_accuracy"), "figures");
+    check(strcmp(json_get_string(record, "model", ""), "mnist-wanet") == 0, "model");
+    json_free(record);
+    free(data);
+    free(work);
+    free(path);
+}
+
+static void the_number_of_threads_changes_no_bit(void)
+{
+    const char *defenses = getenv("SIEVE_TEST_SMALL") ? "aif" : "vif,aif";
+    succeeded(run_cells(defenses, "--threads 1 --out t1 --json t1.json"));
+    succeeded(run_cells(defenses, "--threads 2 --out t2 --json t2.json"));
+    succeeded(run_cells(defenses, "--threads 4 --out t4 --json t4.json"));
+    same_results("t1.json", "t2.json");
+    same_results("t1.json", "t4.json");
+    same_files("t1", "t2");
+    same_files("t1", "t4");
+}
+
+static void a_killed_run_ends_in_the_same_bytes(void)
+{
+    const char *pauses[] = {"0.1", "0.4", "0.8", "1.3"};
+    char *data = path_of("data");
+    succeeded(run_cells("vif,aif", "--out whole --json whole.json"));
+    for (int i = 0; i < 4; i++)
+        run_shell("'%s' run --quiet --data mnist --data-dir '%s' --defense vif,aif --out killed "
+                  "--json killed.json --set classifier.epochs=1 --set vif.epochs=1 --set "
+                  "aif.epochs=1 --set aif.pretrain_generator=1 --set aif.pretrain_filter=1 & "
+                  "p=$!; sleep %s; kill -9 $p; wait $p",
+                  sieve_path(), data, pauses[i]);
+    succeeded(run_cells("vif,aif", "--out killed --json killed.json"));
+    same_results("whole.json", "killed.json");
+    same_files("whole", "killed");
+    free(data);
+}
+
+static void what_a_killed_process_left_is_tidied(void)
+{
+    succeeded(run_cells("if", "--out tidy --json tidy.json"));
+    run_shell("for d in tidy/cells/* tidy/classifiers/*; do "
+              "echo x >$d/.result.json.123.tmp; echo x >$d/checkpoint.safetensors; done");
+    succeeded(run_cells("if", "--out tidy --json tidy.json"));
+    const char *files = files_left();
+    check(!strstr(files, ".tmp") && !strstr(files, "checkpoint"), "left over:\n%s", files);
+}
+
+// Ends in one sentence that names the file.
+static void refused(const char *file)
+{
+    Outcome o = run_cells("if", "--out damaged --json damaged.json");
+    const char *end = strchr(o.errors, '\n');
+    check(o.status == 1 && strstr(o.errors, file) && end && end[1] == '\0', "%s: status %d, '%s'",
+          file, o.status, o.errors);
+}
+
+static void damaged_results_are_refused(void)
+{
+    succeeded(run_cells("if", "--out damaged --json damaged.json"));
+    run_shell("cp -r damaged good");
+    run_shell("f=$(echo damaged/cells/*/result.json); echo '{' >$f");
+    refused("result.json");
+    run_shell("f=$(echo damaged/cells/*/result.json); echo 3 >$f");
+    refused("not an object");
+    run_shell("f=$(echo damaged/classifiers/*/result.json); echo '{' >$f");
+    refused("result.json");
+    run_shell("rm -r damaged; cp -r good damaged");
+    const char *damage[] = {"truncate -s -1 $f", "truncate -s 4 $f", "echo x >$f", "rm $f"};
+    for (int i = 0; i < 4; i++) {
+        run_shell("f=$(echo damaged/classifiers/*/model.safetensors); %s", damage[i]);
+        refused("model.safetensors");
+        run_shell("rm -r damaged; cp -r good damaged");
+    }
+    succeeded(run_cells("if", "--out damaged --json damaged.json"));
+    run_shell("d=$(echo damaged/cells/*); rm $d/result.json; echo x >$d/checkpoint.safetensors");
+    refused("checkpoint.safetensors");
+    run_shell("rm damaged/cells/*/checkpoint.safetensors");
+    succeeded(run_cells("if", "--out damaged --json damaged.json"));
+    same_files("good", "damaged");
+}
+
+static void the_built_in_digits_run_without_any_file(void)
+{
+    if (getenv("SIEVE_TEST_SMALL")) {
+        skip("SIEVE_TEST_SMALL");
+        return;
+    }
+    succeeded(run_sieve("run --quiet --defense if --set classifier.epochs=1 --set if.epochs=1 "
+                        "--out d --json d.json"));
+    Json *record = read_json("d.json");
+    has_contract_fields(record, "if", true, true);
+    check(strcmp(json_get_string(record, "data", ""), "digits") == 0, "data");
+    has_percent(record, "clean_accuracy", 50);
+    json_free(record);
+}
+
+int main(int argc, char **argv)
+{
+    static const Test tests[] = {
+        {"a_run_writes_its_results", a_run_writes_its_results},
+        {"a_finished_cell_is_not_computed_again", a_finished_cell_is_not_computed_again},
+        {"the_hash_is_of_the_configuration", the_hash_is_of_the_configuration},
+        {"without_an_attack_there_are_no_trojan_figures",
+         without_an_attack_there_are_no_trojan_figures},
+        {"all_target_mode_has_no_target", all_target_mode_has_no_target},
+        {"the_target_is_the_one_asked_for", the_target_is_the_one_asked_for},
+        {"trained_weights_can_be_loaded", trained_weights_can_be_loaded},
+        {"the_number_of_threads_changes_no_bit", the_number_of_threads_changes_no_bit},
+        {"a_killed_run_ends_in_the_same_bytes", a_killed_run_ends_in_the_same_bytes},
+        {"what_a_killed_process_left_is_tidied", what_a_killed_process_left_is_tidied},
+        {"damaged_results_are_refused", damaged_results_are_refused},
+        {"the_built_in_digits_run_without_any_file", the_built_in_digits_run_without_any_file}};
+    return TESTS_RUN(tests);
+}
