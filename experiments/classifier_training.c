@@ -10,16 +10,18 @@
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 
+// clang-format off
 const Setting classifier_settings[] = {
     {"epochs", 4, 30, "passes over the training data", {1, 1e5, true}},
     {"batch_size", 32, 128, "images in a step", {1, 1e6, true}},
-    {"learning_rate", 0.05, 0.03, "of SGD at first; falls to 0 along a cosine", {0, 1e3, false}},
+    {"learning_rate", 0.05, 0.03, "of SGD at the start; falls to 0 along a cosine", {0, 1e3, false}},
     {"momentum", 0.9, 0.9, "of SGD", {0, 0.9999, false}},
     {"weight_decay", 5e-4, 5e-4, "of SGD", {0, 1e3, false}},
     {"crop_padding", 1, 5, "zeros around an image before the random crop", {0, 1000, true}},
     {"rotation", 0, 0, "random rotation by up to so many degrees", {0, 180, false}},
     {"evaluate_every", 2, 5, "epochs between points of the accuracy curves", {1, 1e5, true}},
     {0}};
+// clang-format on
 
 typedef struct State {
     const ClassifierTraining *training;

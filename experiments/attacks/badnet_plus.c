@@ -10,14 +10,13 @@
 #include "core/error.h"
 #include "experiments/attack.h"
 
-static const Setting settings[] = {{"rate",
-                                    0.1,
-                                    0.1,
-                                    "poisoning rate: share of training images that get a trigger",
-                                    {0, 1, false}},
-                                   {"patches", 20, 20, "N, number of triggers", {1, 1e5, true}},
-                                   {"size", 5, 5, "side of a patch in pixels", {1, 1e3, true}},
-                                   {0}};
+// clang-format off
+static const Setting settings[] = {
+    {"rate", 0.2, 0.1, "poisoning rate: share of training images that get a trigger", {0, 1, false}},
+    {"patches", 20, 20, "N, number of triggers", {1, 1e5, true}},
+    {"size", 5, 5, "side of a patch in pixels", {1, 1e3, true}},
+    {0}};
+// clang-format on
 
 typedef struct Patches {
     int count, size;

@@ -23,12 +23,13 @@
 #include "nn/generator.h"
 #include "nn/initialize.h"
 
+// clang-format off
 static const Setting settings[] = {
     {"epochs", 4, 600, "adversarial passes over D_val", {1, 1e5, true}},
     {"pretrain_generator", 1, 100, "passes in which G alone learns Eq. 2", {0, 1e5, true}},
     {"pretrain_filter", 9, 100, "passes in which F alone learns L_IF", {0, 1e5, true}},
     {"normalise", 2, 2, "the mask: 0 not, 1 hard (Eq. 12), 2 soft (Eq. 14)", {0, 2, true}},
-    {"delta", 0.1, 0.1, "bound of the mask's norm, in units of sqrt(h w)", {0, 1e3, false}},
+    {"delta", 0.1, 0.1, "bound of the mask's norm, in units of sqrt(height width)", {0, 1e3, false}},
     {"tau", 0.1, 0.1, "sharpness of the soft normalisation", {1e-3, 1e3, false}},
     {"lambda0", 0.01, 0.01, "weight of the raw mask's norm above delta", {0, 1e6, false}},
     {"gen_lambda1", 1, 1, "weight of G's attack on F followed by C", {0, 1e6, false}},
@@ -38,6 +39,7 @@ static const Setting settings[] = {
     {"generator_learning_rate", 3e-4, 3e-4, "of Adam for G", {0, 1e3, false}},
     FILTER_SETTINGS,
     {0}};
+// clang-format on
 static const char *const figures[] = {
     "-log p_C(y|x°)", "||x° - x||",      "-log p_C(y|x~°)",  "||x~° - x||",
     "-log p_C(k|x~)", "-log p_C(k|x~°)", "||m|| (raw mask)", NULL};

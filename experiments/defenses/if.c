@@ -6,10 +6,13 @@
 // clean images need, so at run time F drops it from a Trojan image before C sees it. C is frozen.
 #include "experiments/defenses/filter_training.h"
 
-static const Setting settings[] = {{"epochs", 12, 600, "passes over D_val", {1, 1e5, true}},
-                                   {"lambda1", 1, 1, "weight of the distance", {0, 1e6, false}},
-                                   FILTER_SETTINGS,
-                                   {0}};
+// clang-format off
+static const Setting settings[] = {
+    {"epochs", 9, 600, "passes over D_val", {1, 1e5, true}},
+    {"lambda1", 1, 1, "weight of the distance", {0, 1e6, false}},
+    FILTER_SETTINGS,
+    {0}};
+// clang-format on
 static const char *const figures[] = {"-log p_C(y|x°)", "||x° - x||", NULL};
 
 static bool create(Defense *defense, Error *error)

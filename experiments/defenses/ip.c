@@ -7,8 +7,12 @@
 // front of C like the others.
 #include "experiments/defenses/filter_training.h"
 
+// clang-format off
 static const Setting settings[] = {
-    {"epochs", 12, 600, "passes over D_val", {1, 1e5, true}}, FILTER_SETTINGS, {0}};
+    {"epochs", 9, 600, "passes over D_val", {1, 1e5, true}},
+    FILTER_SETTINGS,
+    {0}};
+// clang-format on
 static const char *const figures[] = {"||x° - x||", NULL};
 
 static bool create(Defense *defense, Error *error)

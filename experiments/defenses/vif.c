@@ -7,12 +7,14 @@
 // Little room is left for a trigger, which no clean image has. At run time z = mu.
 #include "experiments/defenses/filter_training.h"
 
+// clang-format off
 static const Setting settings[] = {
     {"epochs", 9, 600, "passes over D_val", {1, 1e5, true}},
     {"lambda1", 1, 1, "weight of the distance", {0, 1e6, false}},
     {"lambda2", 0.003, 0.003, "weight of the KL term", {0, 1e6, false}},
     FILTER_SETTINGS,
     {0}};
+// clang-format on
 static const char *const figures[] = {"-log p_C(y|x°)", "||x° - x||", "KL", NULL};
 
 static bool create(Defense *defense, Error *error)
