@@ -256,6 +256,26 @@ static void the_number_of_threads_changes_no_bit(void)
     same_files("t1", "t4");
 }
 
+// Forty images, as the reference kernels are plain scalar C.
+static void the_instruction_set_changes_no_bit(void)
+{
+    const char *kernels = run_sieve("ops").output;
+    if (getenv("SIEVE_TEST_SMALL") || strstr(kernels, "baseline") || strstr(kernels, "reference")) {
+        skip("needs time, and kernels with fused multiply-add");
+        return;
+    }
+    char *data = path_of("tiny");
+    write_small_mnist(data, 40, 40);
+    const char *sets[] = {"", "SIEVE_ISA=reference"}, *names[] = {"chosen", "plain"};
+    for (int i = 0; i < 2; i++)
+        succeeded(run_shell("%s '%s' run --quiet --data mnist --data-dir '%s' --defense vif "
+                            "--set classifier.epochs=1 --set vif.epochs=1 --out %s --json %s.json",
+                            sets[i], sieve_path(), data, names[i], names[i]));
+    same_results("chosen.json", "plain.json");
+    same_files("chosen", "plain");
+    free(data);
+}
+
 static void a_killed_run_ends_in_the_same_bytes(void)
 {
     const char *pauses[] = {"0.1", "0.4", "0.8", "1.3"};
@@ -344,6 +364,7 @@ int main(int argc, char **argv)
         {"the_target_is_the_one_asked_for", the_target_is_the_one_asked_for},
         {"trained_weights_can_be_loaded", trained_weights_can_be_loaded},
         {"the_number_of_threads_changes_no_bit", the_number_of_threads_changes_no_bit},
+        {"the_instruction_set_changes_no_bit", the_instruction_set_changes_no_bit},
         {"a_killed_run_ends_in_the_same_bytes", a_killed_run_ends_in_the_same_bytes},
         {"what_a_killed_process_left_is_tidied", what_a_killed_process_left_is_tidied},
         {"damaged_results_are_refused", damaged_results_are_refused},

@@ -7,7 +7,7 @@
 #include "core/cpu/kernels/list.h"
 #include "core/thread.h"
 
-enum { GROUP_PIXELS = 128, MAX_CHUNKS = 16, MIN_TASKS = 16, MIN_ROWS = 48 };
+enum { GROUP_PIXELS = 128, MAX_CHUNKS = 16, MIN_GROUPS = 4, MIN_TASKS = 16, MIN_ROWS = 48 };
 static const int64_t MAX_PART_VALUES = 1 << 22; // floats in all chunks' parts together
 enum { ADD_BLOCK = 4096 };
 
@@ -127,8 +127,10 @@ static void plan(WeightTask *task)
     const ConvShape *s = task->shape;
     int64_t values = task->rows * s->out_channels;
     task->group = images_per_group(s->batch, s->out_height * s->out_width, GROUP_PIXELS);
+    int64_t groups = (s->batch + task->group - 1) / task->group;
     int64_t chunks = tile_min(MAX_CHUNKS, MAX_PART_VALUES / (values > 0 ? values : 1));
-    chunks = tile_min(chunks > 0 ? chunks : 1, (s->batch + task->group - 1) / task->group);
+    chunks = tile_min(chunks, groups / MIN_GROUPS);
+    chunks = chunks > 0 ? chunks : 1;
     task->chunk = ((s->batch + chunks - 1) / chunks + task->group - 1) / task->group * task->group;
     task->chunks = (s->batch + task->chunk - 1) / task->chunk;
     task->row_block = task->rows;
