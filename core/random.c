@@ -5,6 +5,8 @@
 // contracts nothing (-ffp-contract=off), while those of libm differ from one system to the next.
 #include "core/random.h"
 
+#include "core/angle.h"
+
 #include <float.h>
 #include <math.h>
 
@@ -70,25 +72,6 @@ static double log_fraction(uint64_t n)
     return (e - 32) * 0.69314718055994531 + 2 * s * sum;
 }
 
-// cos (quarter 0) or sin (quarter 3) of 2 pi n / 2^32. The angle is reduced exactly, in integers,
-// to the nearest quarter turn and a rest x in [-pi/4, pi/4), whose cosine or sine is the Taylor
-// series: cos x = 1 - x^2/2! + x^4/4! ..., sin x = x (1 - x^2/3! + x^4/5! ...). Error below 1e-10.
-static double turn(uint32_t n, uint32_t quarter)
-{
-    static const double cosine[] = {1.0 / 479001600, -1.0 / 3628800, 1.0 / 40320, -1.0 / 720,
-                                    1.0 / 24,        -1.0 / 2,       1.0};
-    static const double sine[] = {1.0 / 6227020800, -1.0 / 39916800, 1.0 / 362880, -1.0 / 5040,
-                                  1.0 / 120,        -1.0 / 6,        1.0};
-    uint32_t nearest = (n + (1u << 29)) >> 30; // 0..3; the last eighth of a turn wraps to 0
-    double x = (double)(int32_t)(n - (nearest << 30)) * (6.2831853071795865 * 0x1p-32);
-    uint32_t which = (nearest + quarter) & 3; // cos(which quarter turns + x) is the result
-    const double *coefficients = which & 1 ? sine : cosine;
-    double sum = 0;
-    for (int i = 0; i < 7; i++) sum = sum * (x * x) + coefficients[i];
-    if (which & 1) sum *= x;
-    return which == 1 || which == 2 ? -sum : sum;
-}
-
 // Box-Muller: sqrt(-2 ln u) cos(2 pi v) and sqrt(-2 ln u) sin(2 pi v) are two independent standard
 // normal numbers. Words 0 and 1 of block index/4 make numbers 0 and 1 of four, words 2 and 3
 // numbers 2 and 3.
@@ -98,7 +81,8 @@ float random_normal(RandomKey key, uint64_t index)
     random_block(key, index / 4, words);
     const uint32_t *pair = words + (index & 2);
     float radius = sqrtf((float)(-2 * log_fraction((uint64_t)pair[0] + 1))); // u in (0, 1]
-    return (float)((double)radius * turn(pair[1], index & 1 ? 3 : 0));
+    double side = index & 1 ? turn_sine(pair[1]) : turn_cosine(pair[1]);
+    return (float)((double)radius * side);
 }
 
 void random_permutation(RandomKey key, uint32_t n, uint32_t *order)

@@ -33,7 +33,6 @@ static const double ink_low = 0.75, ink_high = 1;
 static const double noise_limit = 0.05;
 
 // ---- Random numbers in a row
-// ----------------------------------------------------------------------------------------
 
 typedef struct Draws {
     RandomKey key;
@@ -46,7 +45,6 @@ static double between(Draws *draws, double low, double high)
 }
 
 // ---- Deformation
-// ---------------------------------------------------------------------------------------------------
 
 typedef struct Point {
     double x, y;
@@ -110,7 +108,6 @@ static Point deform(const Deformation *deformation, Point point)
 }
 
 // ---- Strokes
-// -------------------------------------------------------------------------------------------------------
 
 static Point stroke_point(const Stroke *stroke, int i)
 {
@@ -183,7 +180,6 @@ static void mark_stroke(Canvas *canvas, const Stroke *stroke, const Deformation 
 }
 
 // ---- Ink
-// -----------------------------------------------------------------------------------------------------------
 
 typedef struct Pen {
     float radius, softness, ink, noise;
@@ -227,7 +223,6 @@ static void draw_digit(RandomKey key, int digit, uint8_t *image)
 }
 
 // ---- Data set
-// ------------------------------------------------------------------------------------------------------
 
 typedef struct Drawing {
     Dataset *dataset;

@@ -50,7 +50,6 @@ static bool damaged(Stream *stream, const char *reason)
 }
 
 // ---- Bits
-// ----------------------------------------------------------------------------------------------------------
 
 static uint64_t little_endian_64(const uint8_t *p)
 {
@@ -91,7 +90,6 @@ static bool read_bits(Stream *stream, int count, unsigned *value)
 }
 
 // ---- Huffman codes
-// -------------------------------------------------------------------------------------------------
 
 // Canonical codes: ordered by length, then by symbol. fast is indexed by the code as it arrives,
 // first bit lowest, followed by any other bits.
@@ -170,7 +168,6 @@ static int decode(Stream *stream, const Huffman *huffman)
 }
 
 // ---- Output
-// --------------------------------------------------------------------------------------------------------
 
 static bool make_room(Stream *stream, size_t extra)
 {
@@ -198,7 +195,6 @@ static bool copy_back(Stream *stream, size_t distance, size_t length)
 }
 
 // ---- Blocks
-// --------------------------------------------------------------------------------------------------------
 
 static bool stored_block(Stream *stream)
 {

@@ -49,12 +49,18 @@ static void put_dynamic(Writer *writer, unsigned literals, unsigned distances)
     for (int i = 0; i < 19; i++) put(writer, order[i] < 13 ? 4 : 5, 3);
 }
 
-// The code lengths of 257 literals, all 0 but for those listed in pairs (symbol, length), ascending.
-static void put_literal_lengths(Writer *writer, const int (*pairs)[2], int count)
+typedef struct CodeLength {
+    int symbol;
+    unsigned length;
+} CodeLength;
+
+// The code lengths of 257 literals, all 0 but for those listed, ascending.
+static void put_literal_lengths(Writer *writer, const CodeLength *listed, int count)
 {
-    for (int symbol = 0, next = 0; symbol < 257; symbol++)
-        put_length(writer,
-                   next < count && pairs[next][0] == symbol ? (unsigned)pairs[next++][1] : 0);
+    for (int symbol = 0, next = 0; symbol < 257; symbol++) {
+        bool found = next < count && listed[next].symbol == symbol;
+        put_length(writer, found ? listed[next++].length : 0);
+    }
 }
 
 // ---- Checking
@@ -160,13 +166,11 @@ static void blocks_of_all_kinds_follow_one_another(void)
 static void codes_of_fifteen_bits_are_read(void)
 {
     Writer writer = {0};
-    int pairs[16][2];
-    for (int i = 0; i < 16; i++) {
-        pairs[i][0] = i < 15 ? 'A' + i : 256;
-        pairs[i][1] = i < 15 ? i + 1 : 15;
-    }
+    CodeLength listed[16];
+    for (int i = 0; i < 15; i++) listed[i] = (CodeLength){'A' + i, (unsigned)i + 1};
+    listed[15] = (CodeLength){256, 15};
     put_dynamic(&writer, 257, 1);
-    put_literal_lengths(&writer, pairs, 16);
+    put_literal_lengths(&writer, listed, 16);
     put_length(&writer, 0);
     for (int i = 0; i < 15; i++) put_code(&writer, (1u << (i + 1)) - 2, i + 1);
     for (int i = 14; i >= 0; i--) put_code(&writer, (1u << (i + 1)) - 2, i + 1);
@@ -180,7 +184,7 @@ static void a_single_distance_takes_one_bit(void)
     for (unsigned bit = 0; bit < 2; bit++) {
         Writer writer = {0};
         put_dynamic(&writer, 258, 1);
-        put_literal_lengths(&writer, (const int[][2]){{'a', 1}, {256, 2}}, 2);
+        put_literal_lengths(&writer, (const CodeLength[]){{'a', 1}, {256, 2}}, 2);
         put_length(&writer, 2); // symbol 257: length 3
         put_length(&writer, 1); // the distance
         put_code(&writer, 0, 1);
@@ -241,7 +245,7 @@ static void damage_in_code_lengths_is_named(void)
 static void impossible_codes_are_named(void)
 {
     static const struct {
-        int pairs[3][2];
+        CodeLength listed[3];
         unsigned distance;
         const char *reason;
     } cases[] = {
@@ -253,7 +257,7 @@ static void impossible_codes_are_named(void)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         Writer writer = {0};
         put_dynamic(&writer, 257, 1);
-        put_literal_lengths(&writer, cases[i].pairs, 3);
+        put_literal_lengths(&writer, cases[i].listed, 3);
         put_length(&writer, cases[i].distance);
         refused_writer(&writer, cases[i].reason);
     }

@@ -491,18 +491,18 @@ static void the_classifier_stays_frozen(void)
 
 static void losses_fall_within_a_few_steps(void)
 {
-    int count;
+    int count, steps = getenv("SIEVE_TEST_SMALL") ? 10 : 25;
     Classifier *classifier = classifier_of("mnist-ia");
     const DefenseMethod *const *methods = defense_methods(&count);
     for (int m = 0; m < count; m++) {
         Defense d = defense_of(methods[m]->name, classifier, 4, phases);
         double first[MAX_FIGURES], last[MAX_FIGURES], before = 0, after = 0;
         take_step(&d, TAKE_TURNS, 0, first);
-        for (int step = 1; step < 25; step++) take_step(&d, TAKE_TURNS, step, last);
+        for (int step = 1; step < steps; step++) take_step(&d, TAKE_TURNS, step, last);
         int terms = strcmp(methods[m]->name, "ip") == 0 ? 1 : 2;
         for (int i = 0; i < terms; i++) before += first[i], after += last[i];
-        check(after < 0.9 * before, "%s: %g at first, %g after 25 steps", methods[m]->name, before,
-              after);
+        check(after < 0.95 * before, "%s: %g at first, %g after %d steps", methods[m]->name, before,
+              after, steps);
         defense_free(&d);
     }
     classifier_free(classifier);

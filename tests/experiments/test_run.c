@@ -21,7 +21,8 @@ static Outcome run_cells(const char *defenses, const char *options)
 {
     static bool written;
     char *data = path_of("data");
-    if (!written) write_small_mnist(data, 400, 300);
+    bool small = getenv("SIEVE_TEST_SMALL") != NULL;
+    if (!written) write_small_mnist(data, small ? 50 : 400, small ? 50 : 300);
     written = true;
     Text words = {0};
     text_append(&words, "run --quiet --data mnist --data-dir '%s' --defense %s %s", data, defenses,

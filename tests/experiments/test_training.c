@@ -307,7 +307,7 @@ static const char *program; // this test: it runs itself as the process to be ki
 static int train_and_write(const char *directory)
 {
     Error error = {0};
-    load_digits(600);
+    load_digits(getenv("SIEVE_TEST_SMALL") ? 100 : 600);
     const char *overrides[] = {"classifier.epochs=6", "classifier.batch_size=50"};
     Json *settings = settings_resolve(classifier_settings, "classifier", SCALE_QUICK,
                                       &(Overrides){2, overrides});
