@@ -1,10 +1,6 @@
-// Batches: samples in shuffled order as float images in [0, 1], augmented on the way. The loop over
-// an epoch reads
-//     epoch_order(key, samples, count, order);
-//     for (int64_t first = 0; first < count; first += size)
-//         batch_fill(dataset, order + first, min(size, count - first), augmentation, key, first,
-//         images, labels);
-// so the last batch of an epoch may be smaller.
+// Batches: samples in shuffled order as float images in [0, 1], augmented on the way. An epoch is
+// one epoch_order, then a batch_fill for each run of the order; the last run may be shorter, and
+// first_position tells where in the epoch a run begins.
 #ifndef SIEVE_DATA_BATCH_H
 #define SIEVE_DATA_BATCH_H
 

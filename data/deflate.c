@@ -127,9 +127,7 @@ static size_t find_match(const Packer *packer, size_t position, size_t *distance
             *distance = back;
         }
         if (best == most) break;
-        int64_t next = packer->previous[candidate % WINDOW];
-        if (next >= candidate) break; // overwritten by a later position
-        candidate = next;
+        candidate = packer->previous[candidate % WINDOW];
     }
     return best >= MIN_MATCH ? best : 0;
 }

@@ -142,8 +142,8 @@ static void rotation_by_nothing_is_the_identity(void)
         check(shows(images + i * SIZE, indices[i], 0, 0, false), "image %d", i);
 }
 
-// One bright pixel right of the centre of a 21 x 21 image: rotated by a it lies at angle a, counter-
-// clockwise, at the same distance, and keeps its light.
+// One bright pixel right of the centre of a 21 x 21 image: rotated by a it lies at angle a,
+// counter- clockwise, at the same distance, and keeps its light.
 static void rotation_turns_about_the_centre_within_its_bounds(void)
 {
     enum { SIDE = 21, CENTRE = 10, RADIUS = 7, RUN = 400 };

@@ -1,5 +1,5 @@
-// data/inflate.c: streams written here bit by bit, streams made by zlib, and published samples; each
-// kind of damage is named. data/deflate.c: what it packs unpacks to the same.
+// data/inflate.c: streams written here bit by bit, streams made by zlib, and published samples;
+// each kind of damage is named. data/deflate.c: what it packs unpacks to the same.
 #include "data/inflate.h"
 
 #include <stdio.h>
@@ -29,7 +29,8 @@ static void put_code(Writer *writer, unsigned code, int count)
     while (count-- > 0) put(writer, code >> count & 1, 1);
 }
 
-// One symbol of the code of code lengths that put_dynamic declares: 0..12 in four bits, 13..18 in 5.
+// One symbol of the code of code lengths that put_dynamic declares: 0..12 in four bits, 13..18 in
+// 5.
 static void put_length(Writer *writer, unsigned symbol)
 {
     if (symbol < 13)
@@ -145,8 +146,8 @@ static void known_streams_unpack(void)
 
 static void blocks_of_all_kinds_follow_one_another(void)
 {
-    // stored (not last) "ab"; fixed "ab" by a copy; stored, last, "c": the copy reaches back into the
-    // block before, the stored block begins at the next whole byte.
+    // stored (not last) "ab"; fixed "ab" by a copy; stored, last, "c": the copy reaches back into
+    // the block before, the stored block begins at the next whole byte.
     Writer writer = {0};
     put(&writer, 0, 8);
     put(&writer, 2, 16), put(&writer, 0xFFFD, 16);
@@ -162,7 +163,8 @@ static void blocks_of_all_kinds_follow_one_another(void)
     unpacks_to(writer.bytes, (size_t)writer.bits / 8, "abababc", 7);
 }
 
-// Lengths 1, 2, ... 14, 15, 15 for 'A', 'B', ... 'O' and the end: longer than the quick table holds.
+// Lengths 1, 2, ... 14, 15, 15 for 'A', 'B', ... 'O' and the end: longer than the quick table
+// holds.
 static void codes_of_fifteen_bits_are_read(void)
 {
     Writer writer = {0};
@@ -192,8 +194,8 @@ static void a_single_distance_takes_one_bit(void)
         put_code(&writer, 2, 2);
         if (bit == 0)
             unpacks_to(writer.bytes, ((size_t)writer.bits + 7) / 8, "aaaa", 4);
-        else
-            refused_writer(&writer, "damaged (undefined code)");
+        else // named even where the data end right behind it
+            refused(writer.bytes, ((size_t)writer.bits + 7) / 8, 1000, "damaged (undefined code)");
     }
 }
 

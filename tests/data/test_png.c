@@ -1,5 +1,5 @@
-// data/png.c: pictures of odd sizes, read back by a small decoder of the test's own; data/picture.c:
-// where the images of a sheet lie.
+// data/png.c: pictures of odd sizes, read back by a small decoder of the test's own;
+// data/picture.c: where the images of a sheet lie.
 #include "data/png.h"
 
 #include <math.h>
@@ -18,7 +18,8 @@ static uint32_t big_endian_32(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-// The chunk at *position, which moves behind it; its data and length. Length, type and CRC must fit.
+// The chunk at *position, which moves behind it; its data and length. Length, type and CRC must
+// fit.
 static const uint8_t *take_chunk(const Bytes *file, size_t *position, const char *type,
                                  size_t *length)
 {

@@ -92,7 +92,8 @@ static void it_depends_on_the_labels_alone(void)
     free(other.labels);
 }
 
-// Not the first or last 7 of 10: a random choice, and for classes of equal size not the same places.
+// Not the first or last 7 of 10: a random choice, and for classes of equal size not the same
+// places.
 static void the_choice_is_random_and_differs_between_classes(void)
 {
     int32_t labels[2000];

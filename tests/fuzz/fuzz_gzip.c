@@ -1,6 +1,7 @@
-// libFuzzer: any bytes are refused with a reason or unpacked within the limit. The bytes are tried as
-// a gzip file and as a bare deflate stream; a good stream, given a header and a right trailer, must
-// then be a good gzip file of the same content, so that the checksums do not keep the fuzzer out.
+// libFuzzer: any bytes are refused with a reason or unpacked within the limit. The bytes are tried
+// as a gzip file and as a bare deflate stream; a good stream, given a header and a right trailer,
+// must then be a good gzip file of the same content, so that the checksums do not keep the fuzzer
+// out.
 #include <stdlib.h>
 #include <string.h>
 #include "data/checksum.h"
