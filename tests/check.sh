@@ -15,8 +15,8 @@ suite() { # NAME CFLAGS
 
 export SIEVE_TEST_SMALL=1
 export UBSAN_OPTIONS=halt_on_error=1 TSAN_OPTIONS=halt_on_error=1
-suite address "-O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
-suite thread "-O1 -fsanitize=thread"
+suite address "-O2 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
+suite thread "-O2 -fsanitize=thread"
 
 if command -v valgrind >/dev/null; then
     echo "== valgrind"

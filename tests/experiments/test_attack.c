@@ -83,7 +83,7 @@ static int collect(const Attack *attack, int draws, Patch *patches, int *counts)
 static void twenty_patches_each_at_its_own_place(void)
 {
     for (int channels = 1; channels <= 3; channels += 2) {
-        int side = channels == 1 ? 28 : 32, counts[PATCHES], draws = 4000, places = 0;
+        int side = channels == 1 ? 28 : 32, counts[PATCHES], draws = 4000;
         Patch patches[PATCHES];
         Attack attack = attack_of("badnet+", side, channels, 1, NULL);
         int found = collect(&attack, draws, patches, counts);
@@ -92,9 +92,14 @@ static void twenty_patches_each_at_its_own_place(void)
         double chi = 0, wanted = (double)draws / PATCHES;
         for (int n = 0; n < found; n++) chi += (counts[n] - wanted) * (counts[n] - wanted) / wanted;
         check(chi < 50, "the choice is uniform: chi-square %.1f", chi);
-        for (int n = 1; n < found; n++)
-            places += patches[n].top != patches[0].top || patches[n].left != patches[0].left;
-        check(places > PATCHES / 2, "places differ: %d", places);
+        bool top[32] = {false}, left[32] = {false};
+        int tops = 0, lefts = 0;
+        for (int n = 0; n < found; n++) {
+            tops += !top[patches[n].top];
+            lefts += !left[patches[n].left];
+            top[patches[n].top] = left[patches[n].left] = true;
+        }
+        check(tops > 8 && lefts > 8, "%d rows and %d columns", tops, lefts); // of 23 or 27
         attack_free(&attack);
     }
 }
