@@ -111,12 +111,10 @@ typedef struct Format {
     void (*encode)(const void *from, uint8_t *to, int64_t count);
 } Format;
 
-static const Format formats[] = {{"F32", 4, STORED_F32, decode_f32, encode_f32},
-                                 {"I32", 4, STORED_I32, decode_i32, encode_i32},
-                                 {"U64", 8, STORED_U64, decode_u64, encode_u64},
-                                 {"I64", 8, STORED_U64, decode_u64, NULL},
-                                 {"F16", 2, STORED_F32, decode_f16, NULL},
-                                 {"BF16", 2, STORED_F32, decode_bf16, NULL}};
+static const Format formats[] = {
+    {"F32", 4, STORED_F32, decode_f32, encode_f32}, {"I32", 4, STORED_I32, decode_i32, encode_i32},
+    {"U64", 8, STORED_U64, decode_u64, encode_u64}, {"I64", 8, STORED_U64, decode_u64, NULL},
+    {"F16", 2, STORED_F32, decode_f16, NULL},       {"BF16", 2, STORED_F32, decode_bf16, NULL}};
 
 static const Format *format_named(const char *dtype)
 {

@@ -28,10 +28,11 @@ typedef struct Safetensors {
     Json *metadata; // object of strings, never NULL after a successful read or safetensors_create
 } Safetensors;
 
-// Reads F32, F16, BF16 (to float), I32, U64 and I64 (its bits as U64: PyTorch's num_batches_tracked). Rank 0 (one value) and sizes of 0 (none) are legal.
-// Refuses, naming the reason: short file, header longer than the file or 16 MB, malformed JSON,
-// unknown dtype, shape whose product overflows or does not fit its offsets, overlapping or
-// uncovered data, duplicate names, trailing bytes. `what` names the bytes in messages (a path).
+// Reads F32, F16, BF16 (to float), I32, U64 and I64 (its bits as U64: PyTorch's
+// num_batches_tracked). Rank 0 (one value) and sizes of 0 (none) are legal. Refuses, naming the
+// reason: short file, header longer than the file or 16 MB, malformed JSON, unknown dtype, shape
+// whose product overflows or does not fit its offsets, overlapping or uncovered data, duplicate
+// names, trailing bytes. `what` names the bytes in messages (a path).
 Safetensors *safetensors_read(const char *path, Error *error);
 Safetensors *safetensors_parse(const uint8_t *data, uint64_t size, const char *what, Error *error);
 

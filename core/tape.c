@@ -52,7 +52,10 @@ void tape_record(Tape *tape, bool recording)
     tape->recording = recording;
 }
 
-bool tape_recording(const Tape *tape) { return tape->recording; }
+bool tape_recording(const Tape *tape)
+{
+    return tape->recording;
+}
 
 const Kernels *tape_kernels(const Tape *tape)
 {
@@ -182,7 +185,8 @@ static void add_arrays(const Kernels *kernels, int64_t count, const float *a, co
     kernels->binary(BINARY_ADD, &(Broadcast){1, {count}, {1}, {1}}, a, b, y);
 }
 
-float *grad_begin_or_spare(Node *node, int i) {
+float *grad_begin_or_spare(Node *node, int i)
+{
     float *gradient = grad_begin(node, i);
     return gradient ? gradient : tape_allocate(node->output->tape, node->inputs[i]->count * 4);
 }
@@ -193,8 +197,7 @@ void grad_end(Node *node, int i)
     Tape *tape = node->output->tape;
     float *written = node->pending[i];
     node->pending[i] = NULL;
-    if (!written)
-        return;
+    if (!written) return;
     if (written == input->grad) {
         mark_written(tape, input);
     } else if (input->grad_shared) {

@@ -14,7 +14,7 @@
 const Setting classifier_settings[] = {
     {"epochs", 4, 30, "passes over the training data", {1, 1e5, true}},
     {"batch_size", 32, 128, "images in a step", {1, 1e6, true}},
-    {"learning_rate", 0.05, 0.03, "of SGD at the start; falls to 0 along a cosine", {0, 1e3, false}},
+    {"learning_rate", 0.05, 0.03, "of SGD at first; falls to 0 along a cosine", {0, 1e3, false}},
     {"momentum", 0.9, 0.9, "of SGD", {0, 0.9999, false}},
     {"weight_decay", 5e-4, 5e-4, "of SGD", {0, 1e3, false}},
     {"crop_padding", 1, 5, "zeros around an image before the random crop", {0, 1000, true}},

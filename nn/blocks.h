@@ -1,6 +1,6 @@
 // The three blocks that the filters are built from: a layer without bias, batch norm (the paper's
-// momentum is .01), relu. In PyTorch each is a Sequential, so block "encoder.0" holds "encoder.0.0.weight" and
-// "encoder.0.1.weight", ".bias", ...
+// momentum is .01), relu. In PyTorch each is a Sequential, so block "encoder.0" holds
+// "encoder.0.0.weight" and "encoder.0.1.weight", ".bias", ...
 #ifndef SIEVE_NN_BLOCKS_H
 #define SIEVE_NN_BLOCKS_H
 

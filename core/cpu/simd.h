@@ -59,8 +59,7 @@ static inline void store(float *p, Vector v)
 static inline Vector load_part(const float *p, int64_t count)
 {
     float lanes[LANES] = {0};
-    for (int64_t i = 0; i < count; i++)
-        lanes[i] = p[i];
+    for (int64_t i = 0; i < count; i++) lanes[i] = p[i];
     return load(lanes);
 }
 
@@ -68,8 +67,7 @@ static inline void store_part(float *p, Vector v, int64_t count)
 {
     float lanes[LANES];
     store(lanes, v);
-    for (int64_t i = 0; i < count; i++)
-        p[i] = lanes[i];
+    for (int64_t i = 0; i < count; i++) p[i] = lanes[i];
 }
 
 #if LANES == 1

@@ -19,12 +19,10 @@ static void batch_norm_backward(Node *node)
     const Saved *saved = node->saved;
     float *dx = grad_begin_or_spare(node, 0), *dweight = grad_begin_or_spare(node, 1);
     float *dbias = grad_begin_or_spare(node, 2);
-    tape_kernels(y->tape)->batch_norm_backward(x->count / weight->count, weight->count,
-                                               saved->training, x->data, y->grad, saved->mean,
-                                               saved->inverse_deviation, weight->data, dx, dweight,
-                                               dbias);
-    for (int i = 0; i < 3; i++)
-        grad_end(node, i);
+    tape_kernels(y->tape)->batch_norm_backward(
+        x->count / weight->count, weight->count, saved->training, x->data, y->grad, saved->mean,
+        saved->inverse_deviation, weight->data, dx, dweight, dbias);
+    for (int i = 0; i < 3; i++) grad_end(node, i);
 }
 
 // running = (1 - momentum) running + momentum batch; the running variance takes the unbiased
@@ -39,7 +37,8 @@ static void update_running(Tape *tape, const float *batch, float factor, float m
 
 // 1 / sqrt(variance + epsilon)
 static void invert_deviation(const Kernels *kernels, int64_t channels, const float *variance,
-                             float epsilon, float *inverse) {
+                             float epsilon, float *inverse)
+{
     Broadcast one_over = {1, {channels}, {0}, {1}};
     const float one = 1;
     kernels->unary(UNARY_AFFINE, 1, epsilon, channels, variance, inverse);

@@ -1,4 +1,4 @@
-// BadNet+, filtering paper, section 4 and appendix C.1: BadNets (Gu et al. 2017) with many triggers.
+// BadNet+, filtering paper, appendix C.1: BadNets (Gu et al. 2017) with many triggers.
 //
 //   x~ = (1 - m_n) x + m_n p_n,   n uniform in 1..N                                             (1)
 //
@@ -12,7 +12,7 @@
 
 // clang-format off
 static const Setting settings[] = {
-    {"rate", 0.2, 0.1, "poisoning rate: share of training images that get a trigger", {0, 1, false}},
+    {"rate", 0.2, 0.1, "poisoning rate: share of training images with a trigger", {0, 1, false}},
     {"patches", 20, 20, "N, number of triggers", {1, 1e5, true}},
     {"size", 5, 5, "side of a patch in pixels", {1, 1e3, true}},
     {0}};

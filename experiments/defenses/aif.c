@@ -29,7 +29,7 @@ static const Setting settings[] = {
     {"pretrain_generator", 1, 100, "passes in which G alone learns Eq. 2", {0, 1e5, true}},
     {"pretrain_filter", 9, 100, "passes in which F alone learns L_IF", {0, 1e5, true}},
     {"normalise", 2, 2, "the mask: 0 not, 1 hard (Eq. 12), 2 soft (Eq. 14)", {0, 2, true}},
-    {"delta", 0.1, 0.1, "bound of the mask's norm, in units of sqrt(height width)", {0, 1e3, false}},
+    {"delta", 0.1, 0.1, "bound of the mask's norm over sqrt(height width)", {0, 1e3, false}},
     {"tau", 0.1, 0.1, "sharpness of the soft normalisation", {1e-3, 1e3, false}},
     {"lambda0", 0.01, 0.01, "weight of the raw mask's norm above delta", {0, 1e6, false}},
     {"gen_lambda1", 1, 1, "weight of G's attack on F followed by C", {0, 1e6, false}},

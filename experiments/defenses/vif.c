@@ -1,9 +1,9 @@
 // Variational input filtering (VIF), filtering paper, section 4.1.
 //
-//   L_VIF(x, y) = -log p_C(y | x°) + lambda1 ||x° - x||_2 + lambda2 KL(q_F(z | x) || N(0, I))   (3, 4)
-//   q_F(z | x)  = N(mu(x), diag sigma(x)^2),   z = mu + sigma eps,   eps ~ N(0, I),   x° = D_F(z)
+//   L_VIF(x, y) = -log p_C(y | x°) + lambda1 ||x° - x||_2 + lambda2 KL(q_F(z|x) || N(0, I))  (3, 4)
+//   q_F(z|x)    = N(mu(x), diag sigma(x)^2),   z = mu + sigma eps,   eps ~ N(0, I),   x° = D_F(z)
 //
-// The KL term bounds what z can tell about x:  E_x KL = I_q(x, z) + KL(q(z) || N(0, I))          (5)
+// The KL term bounds what z can tell about x:  E_x KL = I_q(x, z) + KL(q(z) || N(0, I))         (5)
 // Little room is left for a trigger, which no clean image has. At run time z = mu.
 #include "experiments/defenses/filter_training.h"
 

@@ -1,6 +1,7 @@
-// Times of the workloads of shared/bench/torch_bench.py, under the same names: one line "NAME milliseconds ms" each (median),
-// with GFLOP/s for single operators. Batch 128 throughout. usage: bench [PREFIX [THREADS]]; `bench peak` measures what one core
-// can do at most, in multiply-adds and in the kernel's own tile.
+// Times of the workloads of shared/bench/torch_bench.py, under the same names: one line "NAME
+// milliseconds ms" each (median), with GFLOP/s for single operators. Batch 128 throughout. usage:
+// bench [PREFIX [THREADS]]; `bench peak` measures what one core can do at most, in multiply-adds
+// and in the kernel's own tile.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,21 +16,23 @@
 
 enum { BATCH = 128, RUNS = 9, WARM = 2 };
 
-static double now(void) {
+static double now(void)
+{
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static int ascending(const void *a, const void *b) {
+static int ascending(const void *a, const void *b)
+{
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-static double median(void (*body)(void *), void *context) {
+static double median(void (*body)(void *), void *context)
+{
     double times[RUNS];
-    for (int i = 0; i < WARM; i++)
-        body(context);
+    for (int i = 0; i < WARM; i++) body(context);
     for (int i = 0; i < RUNS; i++) {
         double start = now();
         body(context);
@@ -41,27 +44,27 @@ static double median(void (*body)(void *), void *context) {
 
 static const char *prefix = "";
 
-static void show(const char *name, void (*body)(void *), void *context, double flop) {
-    if (strncmp(name, prefix, strlen(prefix)) != 0)
-        return;
+static void show(const char *name, void (*body)(void *), void *context, double flop)
+{
+    if (strncmp(name, prefix, strlen(prefix)) != 0) return;
     double seconds = median(body, context);
     printf("%s %.3f ms", name, seconds * 1e3);
-    if (flop > 0)
-        printf(" %.1f GFLOP/s", flop / seconds / 1e9);
+    if (flop > 0) printf(" %.1f GFLOP/s", flop / seconds / 1e9);
     printf("\n");
     fflush(stdout);
 }
 
-static Tensor *random_tensor(int rank, const int64_t *shape, bool parameter) {
+static Tensor *random_tensor(int rank, const int64_t *shape, bool parameter)
+{
     Tensor *tensor = parameter ? parameter_create(rank, shape) : tensor_create(rank, shape);
     cpu_kernels()->uniform(tensor->count, 0, 1, (RandomKey){1, 2, 3}, tensor->data);
     return tensor;
 }
 
-static Tensor *random_labels(void) {
+static Tensor *random_labels(void)
+{
     Tensor *labels = tensor_create_int(SHAPE(BATCH));
-    for (int i = 0; i < BATCH; i++)
-        labels->ints[i] = i % 10;
+    for (int i = 0; i < BATCH; i++) labels->ints[i] = i % 10;
     return labels;
 }
 
@@ -74,13 +77,15 @@ typedef struct Single {
     Conv2d how;
 } Single;
 
-static void run_gemm(void *context) {
+static void run_gemm(void *context)
+{
     Single *s = context;
     matmul(tape_input(s->tape, s->a), tape_input(s->tape, s->b));
     tape_reset(s->tape);
 }
 
-static void bench_gemm(int64_t size) {
+static void bench_gemm(int64_t size)
+{
     char name[64];
     snprintf(name, sizeof name, "gemm-%lld", (long long)size);
     Single s = {.tape = tape_create(cpu_kernels()),
@@ -92,13 +97,15 @@ static void bench_gemm(int64_t size) {
     tape_free(s.tape);
 }
 
-static void run_conv(void *context) {
+static void run_conv(void *context)
+{
     Single *s = context;
     conv2d(tape_input(s->tape, s->a), s->b, NULL, s->how);
     tape_reset(s->tape);
 }
 
-static void run_conv_step(void *context) {
+static void run_conv_step(void *context)
+{
     Single *s = context;
     Tensor *x = tape_input(s->tape, s->a);
     x->needs_grad = true;
@@ -106,7 +113,8 @@ static void run_conv_step(void *context) {
     tape_reset(s->tape);
 }
 
-static void bench_conv(int64_t ci, int64_t co, int64_t size, int64_t kernel, int64_t stride) {
+static void bench_conv(int64_t ci, int64_t co, int64_t size, int64_t kernel, int64_t stride)
+{
     int64_t padding = kernel == 4 ? 1 : kernel / 2;
     int64_t out = (size + 2 * padding - kernel) / stride + 1, values = BATCH * out * out * co;
     char name[64], step[80];
@@ -139,7 +147,8 @@ typedef struct Training {
     uint32_t step;
 } Training;
 
-static void train_step(void *context) {
+static void train_step(void *context)
+{
     Training *t = context;
     Mode mode = {.training = true, .key = {1, 0, t->step++}};
     Tensor *logits = classify(t->classifier, tape_input(t->tape, t->images), mode);
@@ -148,7 +157,8 @@ static void train_step(void *context) {
     tape_reset(t->tape);
 }
 
-static void infer(void *context) {
+static void infer(void *context)
+{
     Training *t = context;
     tape_record(t->tape, false);
     classify(t->classifier, tape_input(t->tape, t->images), (Mode){0});
@@ -156,19 +166,21 @@ static void infer(void *context) {
     tape_reset(t->tape);
 }
 
-static void filter_step(void *context) {
+static void filter_step(void *context)
+{
     Training *t = context;
     Tensor *x = tape_input(t->tape, t->images);
     Tensor *xo = filter_forward(t->filter, x, true, (RandomKey){0});
-    Tensor *loss = add(cross_entropy(classify(t->classifier, xo, (Mode){0}),
-                                     tape_input(t->tape, t->labels)),
-                       mean(norm2_rows(subtract(xo, x)), ALL_DIMENSIONS, false));
+    Tensor *loss =
+        add(cross_entropy(classify(t->classifier, xo, (Mode){0}), tape_input(t->tape, t->labels)),
+            mean(norm2_rows(subtract(xo, x)), ALL_DIMENSIONS, false));
     backward(loss);
     optimizer_step(t->optimizer);
     tape_reset(t->tape);
 }
 
-static void bench_mnist(void) {
+static void bench_mnist(void)
+{
     Error error;
     Training t = {.tape = tape_create(cpu_kernels()),
                   .classifier = classifier_create("mnist-ia", 28, 28, 1, 10, &error),
@@ -198,27 +210,27 @@ static void bench_mnist(void) {
 
 #if defined(__x86_64__)
 #include <immintrin.h>
-// Twelve independent chains of 8-wide multiply-adds in registers: nothing but the arithmetic. GFLOP/s of this thread.
-__attribute__((target("avx2,fma"))) static double peak(void) {
+// Twelve independent chains of 8-wide multiply-adds in registers: nothing but the arithmetic.
+// GFLOP/s of this thread.
+__attribute__((target("avx2,fma"))) static double peak(void)
+{
     __m256 sum[12], a = _mm256_set1_ps(1.0001f), b = _mm256_set1_ps(1e-6f);
-    for (int i = 0; i < 12; i++)
-        sum[i] = _mm256_set1_ps((float)i);
+    for (int i = 0; i < 12; i++) sum[i] = _mm256_set1_ps((float)i);
     double best = 0;
     for (int run = 0; run < 20; run++) {
         double start = now();
         for (int k = 0; k < 2000000; k++)
-            for (int i = 0; i < 12; i++)
-                sum[i] = _mm256_fmadd_ps(sum[i], a, b);
+            for (int i = 0; i < 12; i++) sum[i] = _mm256_fmadd_ps(sum[i], a, b);
         double rate = 2.0 * 8 * 12 * 2000000 / (now() - start) / 1e9;
         best = rate > best ? rate : best;
     }
     volatile float sink = 0;
-    for (int i = 0; i < 12; i++)
-        sink = sink + _mm256_cvtss_f32(sum[i]);
+    for (int i = 0; i < 12; i++) sink = sink + _mm256_cvtss_f32(sum[i]);
     return best;
 }
 
-static void show_peak(void) {
+static void show_peak(void)
+{
     double most = peak();
     threads_set(1);
     Single s = {.tape = tape_create(cpu_kernels()),
@@ -229,21 +241,25 @@ static void show_peak(void) {
            rate, 100 * rate / most);
 }
 #else
-static void show_peak(void) { printf("one core: the peak is measured on x86-64 only\n"); }
+static void show_peak(void)
+{
+    printf("one core: the peak is measured on x86-64 only\n");
+}
 #endif
 
-int main(int argc, char **argv) {
-    static const int64_t convs[][5] = {{3, 64, 32, 3, 1},    {64, 64, 32, 3, 1},  {64, 128, 32, 3, 2},
-                                       {128, 128, 16, 3, 1}, {256, 256, 8, 3, 1}, {512, 512, 4, 3, 1},
-                                       {64, 128, 32, 1, 2},  {32, 64, 14, 4, 2},  {1, 32, 28, 5, 1}};
+int main(int argc, char **argv)
+{
+    static const int64_t convs[][5] = {
+        {3, 64, 32, 3, 1},    {64, 64, 32, 3, 1},  {64, 128, 32, 3, 2},
+        {128, 128, 16, 3, 1}, {256, 256, 8, 3, 1}, {512, 512, 4, 3, 1},
+        {64, 128, 32, 1, 2},  {32, 64, 14, 4, 2},  {1, 32, 28, 5, 1}};
     prefix = argc > 1 ? argv[1] : "";
     if (strcmp(prefix, "peak") == 0) {
         show_peak();
         return 0;
     }
     threads_set(argc > 2 ? atoi(argv[2]) : 2);
-    for (int64_t size = 512; size <= 2048; size *= 2)
-        bench_gemm(size);
+    for (int64_t size = 512; size <= 2048; size *= 2) bench_gemm(size);
     for (size_t i = 0; i < sizeof convs / sizeof convs[0]; i++)
         bench_conv(convs[i][0], convs[i][1], convs[i][2], convs[i][3], convs[i][4]);
     bench_mnist();

@@ -82,7 +82,8 @@ static void what_was_not_predicted_is_zero(void)
     Predictions benign = {
         .count = 10, .labels = labels, .clean = clean, .filtered_clean = filtered};
     m = metrics(&benign, &attack);
-    check(m.FPR == 50 && m.C > 0 && m.T == 0 && m.R == 0 && m.FNR == 0, "a filter without an attack");
+    check(m.FPR == 50 && m.C > 0 && m.T == 0 && m.R == 0 && m.FNR == 0,
+          "a filter without an attack");
     Predictions bare = {.count = 10, .labels = labels, .clean = clean, .trojan = trojan};
     m = metrics(&bare, &attack);
     check(m.trojan_accuracy == 90 && m.C == 0 && m.R == 0, "an attack without a filter");

@@ -37,7 +37,8 @@ static Classifier *classifier_of(const char *name)
 static Filter *filter_of(bool variational)
 {
     Error error = {0};
-    Filter *filter = filter_create("filter-mnist", (FilterOptions){.variational = variational}, &error);
+    Filter *filter =
+        filter_create("filter-mnist", (FilterOptions){.variational = variational}, &error);
     if (!filter) panic("%s", error.message);
     initialize_default(&filter->parameters, key);
     return filter;

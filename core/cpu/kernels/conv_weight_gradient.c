@@ -23,8 +23,9 @@ typedef struct WeightTask {
     float *parts; // [chunk][rows][out_channels]
 } WeightTask;
 
-// dy of some pixels in panels: [panel][pixel][TILE_COLUMNS], zero beyond out_channels. In place, a tile's columns would lie
-// out_channels apart, a power of two as a rule, and fight for the same few lines of the cache.
+// dy of some pixels in panels: [panel][pixel][TILE_COLUMNS], zero beyond out_channels. In place, a
+// tile's columns would lie out_channels apart, a power of two as a rule, and fight for the same few
+// lines of the cache.
 static void pack_panels(const ConvShape *s, int64_t pixels, const float *dy, float *packed)
 {
     for (int64_t column = 0; column < s->out_channels; column += TILE_COLUMNS) {

@@ -17,8 +17,9 @@ typedef struct GemmTask {
     int64_t column_block, column_blocks;
 } GemmTask;
 
-// packed[panel][k][TILE_COLUMNS], in squares of TILE_COLUMNS values of k: where B is transposed, each square is read along its
-// columns and written along its rows while it lies in the first-level cache.
+// packed[panel][k][TILE_COLUMNS], in squares of TILE_COLUMNS values of k: where B is transposed,
+// each square is read along its columns and written along its rows while it lies in the first-level
+// cache.
 static void pack_panel(void *context, int64_t panel, int thread)
 {
     (void)thread;
