@@ -105,20 +105,22 @@ static void text_row(Text *out, const Json *result, const char *name, const char
     text_append(out, "</td></tr>\n");
 }
 
-static void seconds_row(Text *out, const Json *seconds)
+// The parts of the time, and the machine that took it, which stands among them.
+static void seconds_rows(Text *out, const Json *seconds)
 {
+    bool first = true;
     text_append(out, "<tr><th scope=\"row\">time</th><td>");
-    if (seconds && seconds->kind == JSON_OBJECT)
-        for (size_t i = 0; i < seconds->count; i++) {
-            const Json *value = seconds->items[i];
-            text_append(out, "%s", i ? ", " : "");
-            html_text(out, seconds->names[i]);
-            text_append(out, " ");
-            html_duration(out, value->kind == JSON_NUMBER ? value->number : NAN);
-        }
-    else
-        html_duration(out, seconds && seconds->kind == JSON_NUMBER ? seconds->number : NAN);
+    for (size_t i = 0; seconds && seconds->kind == JSON_OBJECT && i < seconds->count; i++) {
+        if (seconds->items[i]->kind != JSON_NUMBER) continue;
+        text_append(out, "%s", first ? "" : ", ");
+        html_text(out, seconds->names[i]);
+        text_append(out, " ");
+        html_duration(out, seconds->items[i]->number);
+        first = false;
+    }
+    if (first) html_text(out, "–");
     text_append(out, "</td></tr>\n");
+    text_row(out, seconds, "machine", "machine");
 }
 
 // ---- how to make the result again ----
@@ -141,9 +143,8 @@ static void provenance_table(Text *out, const Entry *entry)
     text_append(out, "</td></tr>\n<tr><th scope=\"row\">seed</th><td>");
     html_number(out, entry->seed, 0);
     text_append(out, "</td></tr>\n");
-    seconds_row(out, json_get(result, "seconds"));
+    seconds_rows(out, json_get(result, "seconds"));
     text_row(out, result, "version", "version");
-    text_row(out, result, "machine", "machine");
     text_row(out, result, "config_hash", "configuration");
     if (json_get(result, "classifier_hash")) text_row(out, result, "classifier_hash", "classifier");
     if (files) value_rows(out, "", files);
@@ -162,10 +163,9 @@ static void config_details(Text *out, const Json *config)
 
 static bool is_shown_elsewhere(const char *name)
 {
-    static const char *const known[] = {"data",        "model",           "attack",  "mode",
-                                        "target",      "defense",         "seed",    "scale",
-                                        "config_hash", "classifier_hash", "version", "command",
-                                        "machine",     "config",          "files"};
+    static const char *const known[] = {
+        "data",  "model",       "attack",          "mode",    "target",  "defense", "seed",
+        "scale", "config_hash", "classifier_hash", "version", "command", "config",  "files"};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcmp(known[i], name) == 0) return true;
     for (int i = 0; i < FIGURES; i++)
