@@ -7,10 +7,11 @@ status=0
 
 suite() { # NAME CFLAGS
     echo "== $1"
-    make --no-print-directory -j"$jobs" BUILD="build/$1" CFLAGS="$2" test >"build-$1.log" 2>&1 || status=1
-    grep -E '^(FAIL|==.*(ERROR|WARNING)|.*runtime error|skipped)' "build-$1.log" || true
-    tail -n 1 "build-$1.log"
-    rm -f "build-$1.log"
+    mkdir -p "build/$1"
+    log=build/$1/test.log
+    make --no-print-directory -j"$jobs" BUILD="build/$1" CFLAGS="$2" test >"$log" 2>&1 || status=1
+    grep -E '^(FAIL|==.*(ERROR|WARNING)|.*runtime error|skipped)' "$log" || true
+    tail -n 1 "$log"
 }
 
 export SIEVE_TEST_SMALL=1
