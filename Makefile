@@ -4,7 +4,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wconversion
 # Results are the same bits everywhere: no contraction behind our back, fused multiply-add is named in the code.
-FLAGS = -std=c11 -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARNINGS) -D_GNU_SOURCE -I. -pthread -MMD -MP
+FLAGS = -std=c11 -O2 -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARNINGS) -D_GNU_SOURCE -I. -pthread -MMD -MP
 CFLAGS ?=
 LDLIBS = -lm -pthread
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
@@ -19,8 +19,9 @@ ISAS = reference neon
 else
 ISAS = reference
 endif
-FLAGS_avx2 = -mavx2 -mfma
-FLAGS_avx512 = -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
+FLAGS_avx2 = -O3 -mavx2 -mfma
+FLAGS_avx512 = -O3 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
+FLAGS_neon = -O3
 
 KERNEL_SOURCES = $(wildcard core/cpu/kernels/*.c)
 SOURCES = $(wildcard core/*.c core/cpu/*.c core/ops/*.c nn/*.c nn/models/*.c optim/*.c data/*.c cuda/*.c \

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include "core/error.h"
 
-enum { MAX_THREADS = 64, SPINS = 4000, ALIGNMENT = 64 };
+enum { MAX_THREADS = 64, SPINS = 20000, ALIGNMENT = 64 };
 
 typedef struct Job {
     void (*body)(void *, int64_t, int);

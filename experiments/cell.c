@@ -302,6 +302,7 @@ void subject_free(Subject *s)
 typedef struct Cell {
     const Subject *subject;
     Defense defense;
+    Predictions unfiltered; // of D_test: the same at every evaluation
     Json *config;
     char hash[65];
     char *directory;
@@ -316,7 +317,8 @@ static Evaluation cell_evaluation(const Cell *cell)
                         .dataset = &s->test,
                         .samples = s->split.test,
                         .count = s->split.test_count,
-                        .seed = (uint64_t)s->options->seed};
+                        .seed = (uint64_t)s->options->seed,
+                        .unfiltered = cell->unfiltered.count > 0 ? &cell->unfiltered : NULL};
 }
 
 static Metrics measure(const Cell *cell)
@@ -383,7 +385,7 @@ static bool train_defense(Cell *cell, const char *checkpoint, Curves *curves, do
                        .store = store,
                        .restore = restore,
                        .evaluate = evaluate,
-                       .evaluate_every = epochs > points ? epochs / points : 1};
+                       .evaluate_every = (epochs + points - 1) / points};
     return train(&plan, &trainee, curves, seconds, error);
 }
 
@@ -421,6 +423,9 @@ static Json *compute_cell(Cell *cell, Error *error)
     Curves curves;
     double seconds;
     Json *record = NULL;
+    Evaluation undefended = cell_evaluation(cell);
+    undefended.filter = NULL;
+    cell->unfiltered = predict(&undefended);
     if (train_defense(cell, checkpoint, &curves, &seconds, error)) {
         Evaluation evaluation = cell_evaluation(cell);
         record = cell_record(cell, seconds);
@@ -464,6 +469,7 @@ Json *cell_run(const Subject *subject, const char *name, Error *error)
         record = cell_read_json(cell.directory, "result.json", error);
     else if (cell.directory && defense_create(&cell.defense, error))
         record = compute_cell(&cell, error);
+    predictions_free(&cell.unfiltered);
     defense_free(&cell.defense);
     json_free(cell.config);
     free(cell.directory);

@@ -89,6 +89,7 @@ bool cell_write_samples(const char *directory, const Evaluation *e, const Defens
     uint32_t chosen[SAMPLE_COUNT];
     Evaluation few = *e;
     few.samples = chosen;
+    few.unfiltered = NULL;
     few.count = choose(e, chosen);
     int64_t shape[4] = {few.count, e->dataset->height, e->dataset->width, e->dataset->channels};
     size_t values = (size_t)(shape[0] * shape[1] * shape[2] * shape[3]);

@@ -6,7 +6,7 @@
 #include "core/tape.h"
 #include "data/batch.h"
 
-enum { EVALUATION_BATCH = 256 };
+enum { EVALUATION_BATCH = 128 };
 
 void sample_images(const Evaluation *e, int64_t first, int64_t count, float *clean, float *trojan,
                    int32_t *labels)
@@ -46,8 +46,10 @@ static void predict_batch(const Evaluation *e, Tape *tape, int64_t first, int64_
     Tensor *trojan =
         p->trojan ? tape_tensor(tape, SHAPE(count, d->height, d->width, d->channels)) : NULL;
     sample_images(e, first, count, clean->data, trojan ? trojan->data : NULL, p->labels + first);
-    classes_of(e, clean, p->clean + first);
-    if (trojan) classes_of(e, trojan, p->trojan + first);
+    if (!e->unfiltered) {
+        classes_of(e, clean, p->clean + first);
+        if (trojan) classes_of(e, trojan, p->trojan + first);
+    }
     if (e->filter) classes_of(e, filtered(e, clean), p->filtered_clean + first);
     if (e->filter && trojan) classes_of(e, filtered(e, trojan), p->filtered_trojan + first);
     tape_reset(tape);
@@ -74,6 +76,10 @@ Predictions predict(const Evaluation *e)
         predict_batch(e, tape, first, left < EVALUATION_BATCH ? left : EVALUATION_BATCH, &p);
     }
     tape_free(tape);
+    if (e->unfiltered) {
+        memcpy(p.clean, e->unfiltered->clean, sizeof(int32_t) * (size_t)p.count);
+        if (trojan) memcpy(p.trojan, e->unfiltered->trojan, sizeof(int32_t) * (size_t)p.count);
+    }
     return p;
 }
 

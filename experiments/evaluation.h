@@ -17,6 +17,7 @@ typedef struct Evaluation {
     const uint32_t *samples;
     int64_t count;
     uint64_t seed; // of the triggers' choice
+    const struct Predictions *unfiltered; // C(x) and C(x~) of these samples where known; NULL: not
 } Evaluation;
 
 // Classes that the classifier C gives, one a sample; NULL where nothing was computed (no attack, no

@@ -25,9 +25,9 @@
 
 // clang-format off
 static const Setting settings[] = {
-    {"epochs", 4, 600, "adversarial passes over D_val", {1, 1e5, true}},
+    {"epochs", 3, 600, "adversarial passes over D_val", {1, 1e5, true}},
     {"pretrain_generator", 1, 100, "passes in which G alone learns Eq. 2", {0, 1e5, true}},
-    {"pretrain_filter", 9, 100, "passes in which F alone learns L_IF", {0, 1e5, true}},
+    {"pretrain_filter", 7, 100, "passes in which F alone learns L_IF", {0, 1e5, true}},
     {"normalise", 2, 2, "the mask: 0 not, 1 hard (Eq. 12), 2 soft (Eq. 14)", {0, 2, true}},
     {"delta", 0.1, 0.1, "bound of the mask's norm over sqrt(height width)", {0, 1e3, false}},
     {"tau", 0.1, 0.1, "sharpness of the soft normalisation", {1e-3, 1e3, false}},

@@ -18,7 +18,7 @@
     {"beta2", 0.9, 0.9, "of Adam", {0, 0.9999, false}},                                         \
     {"crop_padding", 1, 5, "zeros around an image before the random crop", {0, 1000, true}},    \
     {"rotation", 10, 10, "random rotation by up to so many degrees", {0, 180, false}},          \
-    {"curve_points", 5, 20, "evaluations of C, T and R during the training", {1, 1e5, true}}
+    {"curve_points", 4, 20, "evaluations of C, T and R during the training", {1, 1e5, true}}
 // clang-format on
 
 // Adam with the settings' betas for these parameters.
