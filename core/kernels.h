@@ -172,10 +172,12 @@ typedef struct Kernels {
     void (*grid_sample_backward)(const GridShape *shape, const float *x, const float *grid,
                                  const float *dy, float *dx, float *dgrid);
 
-    // noise.c. Element i depends on (key, i) alone. dropout: y = x / (1 - p) where kept, else 0;
-    // its backward is itself on dy. A kept element's 16-bit random number (half i%2 of word i/2) is
-    // at least round(65536 p).
+    // noise.c. Element i depends on (key, i) alone. dropout: y = x / (1 - p) where kept,
+    // never -0; else -0, from which the backward pass knows what was dropped. A kept element's 16-bit
+    // random number (half i%2 of word i/2) is at least round(65536 p).
     void (*dropout)(int64_t count, float probability, RandomKey key, const float *x, float *y);
+    void (*dropout_backward)(int64_t count, float probability, const float *y, const float *dy,
+                             float *dx);
     void (*uniform)(int64_t count, float low, float high, RandomKey key, float *y);
     void (*normal)(int64_t count, RandomKey key, float *y);
 

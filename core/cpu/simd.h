@@ -103,6 +103,10 @@ static inline VectorInt equal(Vector a, Vector b)
 {
     return -(a == b);
 }
+static inline VectorInt equal_int(VectorInt a, VectorInt b)
+{
+    return -(a == b);
+}
 static inline Vector to_float(VectorInt i)
 {
     return (float)i;
@@ -137,6 +141,10 @@ static inline VectorInt less_equal(Vector a, Vector b)
     return (VectorInt)(a <= b);
 }
 static inline VectorInt equal(Vector a, Vector b)
+{
+    return (VectorInt)(a == b);
+}
+static inline VectorInt equal_int(VectorInt a, VectorInt b)
 {
     return (VectorInt)(a == b);
 }

@@ -108,19 +108,16 @@ Tensor *clamp(Tensor *x, float low, float high)
     return apply("clamp", (Unary){UNARY_CLAMP, low, high}, x);
 }
 
-// y = x / (1 - p) where kept (with probability 1 - p), else 0:   dx likewise from dy
-typedef struct Dropout {
-    float probability;
-    RandomKey key;
-} Dropout;
+// y = x / (1 - p) where kept (with probability 1 - p), else -0:   dx likewise from dy; the sign of
+// a zero in y tells where
 
 static void dropout_backward(Node *node)
 {
-    const Dropout *how = node->saved;
-    Tensor *y = node->output;
+    const float *probability = node->saved;
+    const Tensor *y = node->output;
     float *dx = grad_begin(node, 0);
     if (!dx) return;
-    tape_kernels(y->tape)->dropout(y->count, how->probability, how->key, y->grad, dx);
+    tape_kernels(y->tape)->dropout_backward(y->count, *probability, y->data, y->grad, dx);
     grad_end(node, 0);
 }
 
@@ -130,9 +127,8 @@ Tensor *dropout(Tensor *x, float probability, RandomKey key)
         panic("dropout: probability %g is not in [0, 1)", (double)probability);
     Tape *tape = float_inputs("dropout", 1, &x);
     Tensor *y = tape_tensor(tape, x->rank, x->shape);
-    Dropout how = {probability, key};
     tape_kernels(tape)->dropout(x->count, probability, key, x->data, y->data);
-    record(y, dropout_backward, 1, &x, &how, (int64_t)sizeof how);
+    record(y, dropout_backward, 1, &x, &probability, (int64_t)sizeof probability);
     return y;
 }
 

@@ -419,6 +419,15 @@ static void noise_follows_random_word(void)
         wrong += y[i] != (keep ? x[i] * (1 / (1 - 0.3f)) : 0);
     }
     check(wrong == 0, "%lld elements of dropout", (long long)wrong);
+    x[0] = -0.0f; // kept or dropped, the backward pass must tell which
+    k->dropout(COUNT, 0.3f, KEY, x, y);
+    k->dropout_backward(COUNT, 0.3f, y, x, dy);
+    for (int64_t i = 0; i < COUNT; i++) {
+        uint32_t half = random_word(KEY, (uint64_t)i / 2) >> (16 * (i % 2)) & 0xffff;
+        wrong += dy[i] != (half >= 19661 ? x[i] * (1 / (1 - 0.3f)) : 0);
+        wrong += (half >= 19661) != !(y[i] == 0 && signbit(y[i]));
+    }
+    check(wrong == 0, "%lld elements of dropout's backward", (long long)wrong);
     check(close_to((double)kept / COUNT, 0.7, 5e-3), "kept %g", (double)kept / COUNT);
     k->uniform(COUNT, -1, 3, KEY, y);
     for (int64_t i = 0; i < COUNT; i++)

@@ -288,6 +288,7 @@ static void noise_case(const Run *run, const int64_t *size)
     run->kernels->normal(size[0], KEY, run->out[2]);
     run->kernels->dropout(size[0], 0, KEY, inputs[1], run->out[3]);
     run->kernels->dropout(size[0], 1, KEY, inputs[1], run->out[4]);
+    run->kernels->dropout_backward(size[0], 0.3f, run->out[0], inputs[1], run->out[5]);
 }
 
 static void optimizer_case(const Run *run, const int64_t *size)

@@ -103,9 +103,10 @@ static void drop(const NoiseCall *call, int64_t first, int64_t count, const uint
     for (; i + LANES <= count; i += LANES) {
         VectorInt kept;
         memcpy(&kept, keep + i, sizeof kept);
-        store(y + i, from_bits(bits_of(load(x + i) * scale) & kept));
+        Vector value = load(x + i) * scale + splat(0); // adding 0 turns -0 into 0
+        store(y + i, select_vector(kept, value, splat(-0.0f)));
     }
-    for (; i < count; i++) y[i] = keep[i] ? x[i] * call->a : 0;
+    for (; i < count; i++) y[i] = keep[i] ? x[i] * call->a + 0.0f : -0.0f;
 }
 
 static void dropout_blocks(const void *context, int64_t begin, int64_t end, int thread)
@@ -127,6 +128,38 @@ static void dropout(int64_t count, float probability, RandomKey key, const float
     NoiseCall call = {.key = key, .count = count, .a = 1 / (1 - probability), .x = x, .y = y};
     call.threshold = (uint32_t)((double)probability * 65536 + 0.5);
     parallel_ranges((count + 7) / 8, 8, dropout_blocks, &call);
+}
+
+typedef struct DropoutBackward {
+    float scale;
+    const float *y, *dy;
+    float *dx;
+} DropoutBackward;
+
+static Vector dropped_gradient(Vector y, Vector dy, Vector scale)
+{
+    return select_vector(equal_int(bits_of(y), splat_int(INT32_MIN)), splat(0), dy * scale);
+}
+
+static void dropout_backward_range(const void *context, int64_t begin, int64_t end, int thread)
+{
+    (void)thread;
+    const DropoutBackward *call = context;
+    const Vector scale = splat(call->scale);
+    int64_t i = begin;
+    for (; i + LANES <= end; i += LANES)
+        store(call->dx + i, dropped_gradient(load(call->y + i), load(call->dy + i), scale));
+    if (i < end) {
+        Vector y = load_part(call->y + i, end - i), dy = load_part(call->dy + i, end - i);
+        store_part(call->dx + i, dropped_gradient(y, dy, scale), end - i);
+    }
+}
+
+static void dropout_backward(int64_t count, float probability, const float *y, const float *dy,
+                             float *dx)
+{
+    DropoutBackward call = {1 / (1 - probability), y, dy, dx};
+    parallel_ranges(count, 1, dropout_backward_range, &call);
 }
 
 // ---- Uniform and normal numbers: a block makes four
@@ -203,6 +236,7 @@ static void normal(int64_t count, RandomKey key, float *y)
 void KERNEL(enter_noise)(Kernels *table)
 {
     table->dropout = dropout;
+    table->dropout_backward = dropout_backward;
     table->uniform = uniform;
     table->normal = normal;
 }
