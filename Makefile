@@ -70,7 +70,12 @@ $(BUILD)/%.$(1).o: %.c
 endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
+# The program's version is git's name of the commit; machine.c is compiled again when that changes.
 $(BUILD)/experiments/machine.o: FLAGS += -DSIEVE_VERSION='"$(VERSION)"'
+$(BUILD)/experiments/machine.o: $(BUILD)/version
+$(BUILD)/version: always
+	@mkdir -p $(@D)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
 
 # The story on the built-in data: build, plant a Trojan, filter it out, print the table and the report's path.
 demo:
@@ -110,4 +115,6 @@ clean:
 	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all demo test check bench fuzz test-long install clean
+always:
+
+.PHONY: always all demo test check bench fuzz test-long install clean
