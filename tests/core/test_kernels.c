@@ -12,7 +12,7 @@
 
 // Inputs and outputs of one run: inputs are the same for every run, outputs start as a pattern, so
 // that what a kernel fails to write is seen, and so is what it writes beyond the end.
-enum { CAPACITY = 1 << 17, SLOTS = 5 };
+enum { CAPACITY = 1 << 17, SLOTS = 6 };
 static float inputs[SLOTS][CAPACITY], outputs[2][SLOTS][CAPACITY];
 
 typedef struct Run {
