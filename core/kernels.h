@@ -97,7 +97,7 @@ typedef struct Kernels {
     const char *name; // "avx2"
     bool fused; // multiply-add in one rounding: same bits as every other fused instruction set
 
-    // core/cpu/kernels/gemm.c, conv.c. bias may be NULL. The input gradient is also transposed
+    // core/cpu/kernels/gemm.c, conv.c (direct, or 3x3 with stride 1 by Winograd's). bias may be NULL. The input gradient is also transposed
     // convolution's forward: hence its bias over in_channels.
     void (*gemm)(const Gemm *shape, const float *a, const float *b, const float *bias, float *c);
     void (*conv2d)(const ConvShape *shape, const float *x, const float *weight, const float *bias,
@@ -189,13 +189,17 @@ typedef struct Kernels {
 } Kernels;
 
 // The list in use on the processor: chosen at the first call from what the processor can do, or
-// from $SIEVE_ISA (reference, baseline, avx2, avx512, neon). An impossible choice ends the program
-// with one sentence and status 1.
+// from $SIEVE_ISA (reference, baseline, avx2, avx512, neon) and $SIEVE_CONV (fastest, direct). An
+// impossible choice ends the program with one sentence and status 1.
 const Kernels *cpu_kernels(void);
+
+// How 3x3 convolutions with stride 1 are done: with Winograd's fewer multiplications where that
+// pays (their results are as good, but other in the last bits), or always directly.
+typedef enum ConvPath { CONV_FASTEST, CONV_DIRECT } ConvPath;
 
 // Another instruction set's list, NULL where the program or the processor lacks it: for tests and
 // benchmarks.
-const Kernels *cpu_kernels_of(const char *isa);
+const Kernels *cpu_kernels_of(const char *isa, ConvPath path);
 
 // Makes it the list that cpu_kernels returns from now on.
 void cpu_kernels_use(const Kernels *kernels);

@@ -1,5 +1,5 @@
 // Chooses the instruction set once: the best that the processor has, or the one that SIEVE_ISA
-// names.
+// names; and the way of convolution, which SIEVE_CONV=direct restricts.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 typedef struct InstructionSet {
     const char *name;
     bool (*available)(void);
-    void (*enter_all)(Kernels *table);
+    void (*enter_all)(Kernels *table, ConvPath path);
 } InstructionSet;
 
 static bool always(void)
@@ -17,11 +17,11 @@ static bool always(void)
     return true;
 }
 
-void enter_all_reference(Kernels *table);
+void enter_all_reference(Kernels *table, ConvPath path);
 #if defined(__x86_64__)
-void enter_all_baseline(Kernels *table);
-void enter_all_avx2(Kernels *table);
-void enter_all_avx512(Kernels *table);
+void enter_all_baseline(Kernels *table, ConvPath path);
+void enter_all_avx2(Kernels *table, ConvPath path);
+void enter_all_avx512(Kernels *table, ConvPath path);
 static bool has_avx2(void)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -32,7 +32,7 @@ static bool has_avx512(void)
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
 }
 #elif defined(__aarch64__)
-void enter_all_neon(Kernels *table);
+void enter_all_neon(Kernels *table, ConvPath path);
 #endif
 
 // Best last.
@@ -48,16 +48,17 @@ static const InstructionSet instruction_sets[] = {
 };
 enum { SET_COUNT = sizeof instruction_sets / sizeof instruction_sets[0] };
 
-static Kernels tables[SET_COUNT];
+static Kernels tables[SET_COUNT][2]; // [set][path]
 static const Kernels *chosen;
 
-const Kernels *cpu_kernels_of(const char *isa)
+const Kernels *cpu_kernels_of(const char *isa, ConvPath path)
 {
     for (int i = 0; i < SET_COUNT; i++) {
         if (strcmp(isa, instruction_sets[i].name) != 0 || !instruction_sets[i].available())
             continue;
-        if (!tables[i].name) instruction_sets[i].enter_all(&tables[i]);
-        return &tables[i];
+        Kernels *table = &tables[i][path];
+        if (!table->name) instruction_sets[i].enter_all(table, path);
+        return table;
     }
     return NULL;
 }
@@ -74,11 +75,20 @@ void cpu_kernels_use(const Kernels *kernels)
     chosen = kernels;
 }
 
+static ConvPath wanted_path(void)
+{
+    const char *wanted = getenv("SIEVE_CONV");
+    if (!wanted || !*wanted || strcmp(wanted, "fastest") == 0) return CONV_FASTEST;
+    if (strcmp(wanted, "direct") == 0) return CONV_DIRECT;
+    fprintf(stderr, "sieve: SIEVE_CONV=%s: known are fastest and direct\n", wanted);
+    exit(1);
+}
+
 const Kernels *cpu_kernels(void)
 {
     if (chosen) return chosen;
     const char *wanted = getenv("SIEVE_ISA");
-    chosen = cpu_kernels_of(wanted && *wanted ? wanted : best());
+    chosen = cpu_kernels_of(wanted && *wanted ? wanted : best(), wanted_path());
     if (!chosen) {
         fprintf(stderr,
                 "sieve: SIEVE_ISA=%s: this program or processor has no such instruction set\n",

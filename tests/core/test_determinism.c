@@ -126,7 +126,7 @@ enum { SETS = sizeof instruction_sets / sizeof instruction_sets[0] };
 static void any_number_of_threads_gives_the_same_bits(void)
 {
     for (int s = 0; s < SETS; s++) {
-        const Kernels *kernels = cpu_kernels_of(instruction_sets[s]);
+        const Kernels *kernels = cpu_kernels_of(instruction_sets[s], CONV_FASTEST);
         if (!kernels) continue;
         int64_t length;
         float *one = run(kernels, 1, &length);
@@ -145,9 +145,9 @@ static void every_instruction_set_gives_the_same_bits(void)
 {
     int64_t length;
     int compared = 0;
-    float *expected = run(cpu_kernels_of("reference"), 2, &length);
+    float *expected = run(cpu_kernels_of("reference", CONV_FASTEST), 2, &length);
     for (int s = 1; s < SETS; s++) {
-        const Kernels *kernels = cpu_kernels_of(instruction_sets[s]);
+        const Kernels *kernels = cpu_kernels_of(instruction_sets[s], CONV_FASTEST);
         if (!kernels || !kernels->fused) continue;
         float *seen = run(kernels, 2, &length);
         check_same(instruction_sets[s], seen, expected, length);

@@ -70,9 +70,9 @@ static void run_everywhere(const char *name, Case *run_case, const int64_t *size
     static const char *const names[] = {"reference", "baseline", "avx2", "avx512", "neon"};
     memset(outputs[0], 0x55, sizeof outputs[0]);
     threads_set(1);
-    run_case(&(Run){cpu_kernels_of("reference"), outputs[0]}, size);
+    run_case(&(Run){cpu_kernels_of("reference", CONV_FASTEST), outputs[0]}, size);
     for (int i = 0; i < 5; i++) {
-        const Kernels *kernels = cpu_kernels_of(names[i]);
+        const Kernels *kernels = cpu_kernels_of(names[i], CONV_FASTEST);
         for (int threads = i < 2 ? 3 : 1; kernels && threads <= 3; threads++) {
             memset(outputs[1], 0x55, sizeof outputs[1]);
             threads_set(threads);

@@ -5,7 +5,7 @@
 #include "core/cpu/kernels/tile.h"
 #include "core/thread.h"
 
-enum { ROW_BLOCK = 48, K_BLOCK = 256, MAX_COLUMN_BLOCK = 512, MIN_COLUMN_BLOCK = 64 };
+enum { ROW_BLOCK = 96, K_BLOCK = 256, MAX_COLUMN_BLOCK = 512, MIN_COLUMN_BLOCK = 64 };
 enum {
     A_ROW = K_BLOCK + 16
 }; // distance of packed rows of A: not a power of two, so that they do not share cache lines' sets

@@ -7,8 +7,7 @@
 #include "core/kernels.h"
 
 void KERNEL(enter_gemm)(Kernels *table);
-void KERNEL(enter_conv)(Kernels *table);
-void KERNEL(enter_conv_weight_gradient)(Kernels *table);
+void KERNEL(enter_conv)(Kernels *table, ConvPath path);
 void KERNEL(enter_elementwise)(Kernels *table);
 void KERNEL(enter_reduce)(Kernels *table);
 void KERNEL(enter_loss)(Kernels *table);

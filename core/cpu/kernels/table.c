@@ -4,9 +4,9 @@
 #define TEXT_OF(name) #name
 #define TEXT(name) TEXT_OF(name)
 
-void KERNEL(enter_all)(Kernels *table);
+void KERNEL(enter_all)(Kernels *table, ConvPath path);
 
-void KERNEL(enter_all)(Kernels *table)
+void KERNEL(enter_all)(Kernels *table, ConvPath path)
 {
     table->name = TEXT(SIEVE_ISA);
 #ifdef SIEVE_ISA_baseline
@@ -15,8 +15,7 @@ void KERNEL(enter_all)(Kernels *table)
     table->fused = true;
 #endif
     KERNEL(enter_gemm)(table);
-    KERNEL(enter_conv)(table);
-    KERNEL(enter_conv_weight_gradient)(table);
+    KERNEL(enter_conv)(table, path);
     KERNEL(enter_elementwise)(table);
     KERNEL(enter_reduce)(table);
     KERNEL(enter_loss)(table);

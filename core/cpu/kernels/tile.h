@@ -1,7 +1,7 @@
-// The micro-kernel under matrix products and convolutions: a tile of up to 6 rows by TILE_COLUMNS
-// columns of the result stays in registers while k runs; each step loads one row of B, broadcasts
-// one value of each row of A, and does 6 x TILE_VECTORS fused multiply-adds (12 accumulators hide
-// the latency of the two FMA pipes).
+// The micro-kernel under matrix products and convolutions: a tile of up to TILE_ROWS rows by
+// TILE_COLUMNS columns of the result stays in registers while k runs; each step loads one row of B,
+// broadcasts one value of each row of A, and does TILE_ROWS x TILE_VECTORS fused multiply-adds (12
+// sums or more hide the latency of the two FMA pipes, which are what limits it).
 //
 // Every result is one chain of multiply-adds in the order of k, whatever the tile, the width, or
 // the cut of k into blocks (accumulators are put back and taken up again unchanged): hence the same
@@ -19,7 +19,13 @@ enum { TILE_VECTORS = 2 }; // only 16 registers
 #else
 enum { TILE_VECTORS = 4 };
 #endif
-enum { TILE_ROWS = 6, TILE_COLUMNS = TILE_VECTORS * LANES };
+#if LANES == 16
+enum { TILE_ROWS = 8 }; // 32 registers: 16 sums, and images' sizes are powers of two as a rule
+#else
+enum { TILE_ROWS = 6 };    // 16 registers: 12 sums
+#endif
+enum { TILE_COLUMNS = TILE_VECTORS * LANES };
+enum { TILE_AHEAD = 16 * TILE_COLUMNS }; // how far ahead B is fetched: the second level's latency
 
 // k is cut into runs: A's values lie a_step apart inside a run, and run r begins a_offset[r] after
 // the row's pointer. B's rows follow each other b_step apart through all runs.
@@ -65,7 +71,10 @@ static inline __attribute__((always_inline)) void tile_of(const int rows, const 
         int64_t at = tile->a_offset[run];
         for (int64_t k = 0; k < length; k++, at += a_step, b += b_step) {
             Vector row[TILE_VECTORS];
-            for (int v = 0; v < TILE_VECTORS; v++) row[v] = load(b + v * LANES);
+            for (int v = 0; v < TILE_VECTORS; v++) {
+                row[v] = load(b + v * LANES);
+                __builtin_prefetch(b + TILE_AHEAD + v * LANES);
+            }
             for (int i = 0; i < rows; i++) {
                 Vector value = splat(a[i][at]);
                 for (int v = 0; v < TILE_VECTORS; v++)
@@ -95,8 +104,16 @@ static __attribute__((noinline)) void tile_run(int64_t rows, const Tile *tile)
     case 5:
         tile_of(5, tile);
         break;
-    default:
+#if LANES == 16
+    case 6:
         tile_of(6, tile);
+        break;
+    case 7:
+        tile_of(7, tile);
+        break;
+#endif
+    default:
+        tile_of(TILE_ROWS, tile);
         break;
     }
 }

@@ -3,8 +3,8 @@
 // TILE_COLUMNS output channels; a run is one row of output pixels, in which x advances by stride *
 // in_channels and dy by out_channels. Images are cut into chunks by shape alone; each chunk sums
 // its own part, the parts are added in the order of the chunks.
+#include "core/cpu/kernels/conv.h"
 #include "core/cpu/kernels/correlate.h"
-#include "core/cpu/kernels/list.h"
 #include "core/thread.h"
 
 enum { GROUP_PIXELS = 128, MAX_CHUNKS = 16, MIN_GROUPS = 4, MIN_TASKS = 16, MIN_ROWS = 48 };
@@ -141,8 +141,8 @@ static void plan(WeightTask *task)
     task->row_blocks = (task->rows + task->row_block - 1) / task->row_block;
 }
 
-static void conv2d_weight_gradient(const ConvShape *s, const float *x, const float *dy,
-                                   float *dweight)
+void KERNEL(conv2d_weight_gradient_direct)(const ConvShape *s, const float *x, const float *dy,
+                                           float *dweight)
 {
     WeightTask task = {.shape = s,
                        .frame = {s->in_height + 2 * s->padding, s->in_width + 2 * s->padding,
@@ -161,9 +161,4 @@ static void conv2d_weight_gradient(const ConvShape *s, const float *x, const flo
     if (task.chunks > 1)
         parallel_for((values + ADD_BLOCK - 1) / ADD_BLOCK, add_block,
                      &(AddTask){values, task.chunks, task.parts, dweight});
-}
-
-void KERNEL(enter_conv_weight_gradient)(Kernels *table)
-{
-    table->conv2d_weight_gradient = conv2d_weight_gradient;
 }

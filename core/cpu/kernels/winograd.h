@@ -1,0 +1,103 @@
+// Winograd's F(4x4, 3x3): sixteen results of a 3x3 correlation from 36 multiplications instead of
+// 144 (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016; the points are 0,
+// 1, -1, 2, -2 and infinity). For one tile of 4x4 results y from 6x6 values d and 3x3 weights g,
+//     y  = A^T [ (G g G^T) . (B^T d B) ] A,
+// where . multiplies element by element. It is linear in g, so the weight gradient is its adjoint:
+//     dg = G^T [ (A dy A^T) . (B^T d B) ] G.
+//
+//           4  0 -5  0  1  0           1/4    0    0
+//           0 -4 -4  1  1  0          -1/6 -1/6 -1/6           1  1  1  1  1  0
+//     B^T = 0  4 -4 -1  1  0     G =  -1/6  1/6 -1/6     A^T = 0  1 -1  2 -2  0
+//           0 -2 -1  2  1  0          1/24 1/12  1/6           0  1  1  4  4  0
+//           0  2 -1 -2  1  0          1/24 -1/12 1/6           0  1 -1  8 -8  1
+//           0  4  0 -5  0  1            0    0    1
+//
+// Each matrix is one function below; both_ways applies it to the columns and then to the rows of a
+// square of vectors (LANES channels at once). Roundings are spelled out: the same bits everywhere.
+#ifndef SIEVE_CORE_CPU_KERNELS_WINOGRAD_H
+#define SIEVE_CORE_CPU_KERNELS_WINOGRAD_H
+
+#include "core/cpu/simd.h"
+
+enum { WINOGRAD_OUT = 4, WINOGRAD_IN = 6, FREQUENCIES = WINOGRAD_IN * WINOGRAD_IN };
+
+typedef Vector Square[WINOGRAD_IN][WINOGRAD_IN];
+typedef void Transform(const Vector *x, Vector *y);
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+ALWAYS_INLINE void input_transform(const Vector *d, Vector *y) // B^T d
+{
+    const Vector four = splat(4), five = splat(5), two = splat(2);
+    Vector even = fma_vector(-four, d[2], d[4]), odd = fma_vector(-four, d[1], d[3]);
+    Vector even2 = d[4] - d[2], odd2 = two * (d[3] - d[1]);
+    y[0] = fma_vector(four, d[0], fma_vector(-five, d[2], d[4]));
+    y[1] = even + odd;
+    y[2] = even - odd;
+    y[3] = even2 + odd2;
+    y[4] = even2 - odd2;
+    y[5] = fma_vector(four, d[1], fma_vector(-five, d[3], d[5]));
+}
+
+ALWAYS_INLINE void weight_transform(const Vector *g, Vector *y) // G g
+{
+    const Vector sixth = splat(1.0f / 6), twelfth = splat(1.0f / 12);
+    Vector outer = sixth * (g[0] + g[2]), inner = sixth * g[1];
+    Vector outer2 = fma_vector(splat(1.0f / 24), g[0], sixth * g[2]), inner2 = twelfth * g[1];
+    y[0] = splat(0.25f) * g[0];
+    y[1] = -outer - inner;
+    y[2] = inner - outer;
+    y[3] = outer2 + inner2;
+    y[4] = outer2 - inner2;
+    y[5] = g[2];
+}
+
+ALWAYS_INLINE void output_transform(const Vector *m, Vector *y) // A^T m
+{
+    Vector sum = m[1] + m[2], difference = m[1] - m[2];
+    Vector sum2 = m[3] + m[4], difference2 = m[3] - m[4];
+    y[0] = m[0] + sum + sum2;
+    y[1] = fma_vector(splat(2), difference2, difference);
+    y[2] = fma_vector(splat(4), sum2, sum);
+    y[3] = fma_vector(splat(8), difference2, difference) + m[5];
+}
+
+ALWAYS_INLINE void output_adjoint(const Vector *dy, Vector *y) // A dy
+{
+    Vector even = dy[0] + dy[2], odd = dy[1] + dy[3];
+    Vector even2 = fma_vector(splat(4), dy[2], dy[0]);
+    Vector odd2 = fma_vector(splat(8), dy[3], splat(2) * dy[1]);
+    y[0] = dy[0];
+    y[1] = even + odd;
+    y[2] = even - odd;
+    y[3] = even2 + odd2;
+    y[4] = even2 - odd2;
+    y[5] = dy[3];
+}
+
+ALWAYS_INLINE void weight_adjoint(const Vector *x, Vector *dg) // G^T x
+{
+    const Vector sixth = splat(1.0f / 6);
+    Vector sum = x[1] + x[2], sum2 = x[3] + x[4];
+    dg[0] = fma_vector(splat(1.0f / 24), sum2, fma_vector(-sixth, sum, splat(0.25f) * x[0]));
+    dg[1] = fma_vector(splat(1.0f / 12), x[3] - x[4], sixth * (x[2] - x[1]));
+    dg[2] = fma_vector(sixth, sum2 - sum, x[5]);
+}
+
+// The transform of the columns of x (in x in values), then of the rows: out x out values.
+ALWAYS_INLINE void both_ways(Transform *transform, int in, int out, Square x)
+{
+    for (int column = 0; column < in; column++) {
+        Vector from[WINOGRAD_IN], to[WINOGRAD_IN];
+        for (int row = 0; row < in; row++) from[row] = x[row][column];
+        transform(from, to);
+        for (int row = 0; row < out; row++) x[row][column] = to[row];
+    }
+    for (int row = 0; row < out; row++) {
+        Vector to[WINOGRAD_IN];
+        transform(x[row], to);
+        for (int column = 0; column < out; column++) x[row][column] = to[column];
+    }
+}
+
+#endif
