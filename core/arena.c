@@ -20,9 +20,7 @@ struct Arena {
 static Block *block_create(int64_t size, Block *previous)
 {
     Block *block = allocate(sizeof *block);
-    void *memory = aligned_alloc(ALIGNMENT, (size_t)size);
-    if (!memory) panic("out of memory: an arena needs %lld MB", (long long)(size >> 20));
-    *block = (Block){previous, size, 0, memory};
+    *block = (Block){previous, size, 0, allocate_pages((uint64_t)size)};
     return block;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 bool fail(Error *error, const char *format, ...)
 {
@@ -75,6 +76,19 @@ void *allocate_zeroed(unsigned long long bytes)
 void *reallocate(void *memory, unsigned long long bytes)
 {
     return or_out_of_memory(realloc(memory, malloc_size(bytes)), bytes);
+}
+
+void *allocate_pages(unsigned long long bytes)
+{
+    enum { LINE = 64, LARGE_PAGE = 2 << 20 };
+    size_t unit = bytes < LARGE_PAGE ? LINE : LARGE_PAGE, size = malloc_size(bytes);
+    if (size > SIZE_MAX - unit) or_out_of_memory(NULL, bytes);
+    size = (size + unit - 1) / unit * unit;
+    void *memory = or_out_of_memory(aligned_alloc(unit, size), bytes);
+#ifdef MADV_HUGEPAGE
+    if (unit == LARGE_PAGE) madvise(memory, size, MADV_HUGEPAGE); // a wish: failing changes nothing
+#endif
+    return memory;
 }
 
 char *copy_string(const char *text)

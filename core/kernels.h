@@ -97,7 +97,7 @@ typedef struct Kernels {
     const char *name; // "avx2"
     bool fused; // multiply-add in one rounding: same bits as every other fused instruction set
 
-    // core/cpu/kernels/gemm.c, conv.c (direct, or 3x3 with stride 1 by Winograd's). bias may be NULL. The input gradient is also transposed
+    // core/cpu/kernels/gemm.c, conv.c (direct, or 3x3 and 5x5 with stride 1 by Winograd's). bias may be NULL. The input gradient is also transposed
     // convolution's forward: hence its bias over in_channels.
     void (*gemm)(const Gemm *shape, const float *a, const float *b, const float *bias, float *c);
     void (*conv2d)(const ConvShape *shape, const float *x, const float *weight, const float *bias,
@@ -193,7 +193,7 @@ typedef struct Kernels {
 // impossible choice ends the program with one sentence and status 1.
 const Kernels *cpu_kernels(void);
 
-// How 3x3 convolutions with stride 1 are done: with Winograd's fewer multiplications where that
+// How 3x3 and 5x5 convolutions with stride 1 are done: with Winograd's fewer multiplications where that
 // pays (their results are as good, but other in the last bits), or always directly.
 typedef enum ConvPath { CONV_FASTEST, CONV_DIRECT } ConvPath;
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include "core/error.h"
 
-enum { MAX_THREADS = 64, SPINS = 20000, ALIGNMENT = 64 };
+enum { MAX_THREADS = 64, SPINS = 20000 };
 
 typedef struct Job {
     void (*body)(void *, int64_t, int);
@@ -153,10 +153,9 @@ void *scratch(int thread, int64_t bytes)
     if (thread < -1 || thread >= MAX_THREADS) panic("scratch of thread %d", thread);
     int slot = thread + 1;
     if (scratches[slot].size < bytes) {
-        int64_t size = (bytes + bytes / 4 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        int64_t size = bytes + bytes / 4;
         free(scratches[slot].memory);
-        scratches[slot].memory = aligned_alloc(ALIGNMENT, (size_t)size);
-        if (!scratches[slot].memory) panic("out of memory: %lld bytes of scratch", (long long)size);
+        scratches[slot].memory = allocate_pages((uint64_t)size);
         scratches[slot].size = size;
     }
     return scratches[slot].memory;

@@ -1,4 +1,4 @@
-// 3x3 convolution by Winograd's F(4x4, 3x3) against plain loops in double: the error stays within
+// 3x3 and 5x5 convolution by Winograd's minimal filtering against plain loops in double: the error stays within
 // 2e-5 of the largest value (shared/facts/speed.md), the path is really taken where it should be, and
 // it has the same bits on every instruction set for any number of threads.
 #include <math.h>
@@ -17,6 +17,7 @@ static const ConvShape shapes[] = {
     {11, 9, 11, 32, 7, 9, 96, 3, 3, 1, 0, 1},   // no padding
     {8, 10, 10, 32, 12, 12, 64, 3, 3, 1, 2, 1}, // padding 2
     {70, 3, 3, 320, 3, 3, 32, 3, 3, 1, 1, 1}, // several passes over the channels, one tile an image
+    {9, 12, 12, 32, 8, 8, 64, 5, 5, 1, 0, 1},   {3, 13, 11, 64, 13, 11, 32, 5, 5, 1, 2, 1},
 };
 enum { SHAPE_COUNT = sizeof shapes / sizeof shapes[0] };
 
@@ -38,7 +39,8 @@ static Data data_of(const ConvShape *s)
 {
     Data d = {.x_count = s->batch * s->in_height * s->in_width * s->in_channels,
               .y_count = s->batch * s->out_height * s->out_width * s->out_channels,
-              .weight_count = 9 * s->in_channels * s->out_channels};
+              .weight_count =
+                  s->kernel_height * s->kernel_width * s->in_channels * s->out_channels};
     d.x = drawn(d.x_count, 1, true);
     d.y = drawn(d.y_count, 2, false);
     d.weight = drawn(d.weight_count, 3, false);
@@ -60,9 +62,10 @@ typedef void Product(const Data *data, int64_t in, int64_t w, int64_t out, doubl
 static void for_all_products(const ConvShape *s, const Data *data, Product *f, double *result)
 {
     for (int64_t pixel = 0; pixel < s->batch * s->out_height * s->out_width; pixel++)
-        for (int64_t tap = 0; tap < 9; tap++) {
+        for (int64_t tap = 0; tap < s->kernel_height * s->kernel_width; tap++) {
             int64_t oy = pixel / s->out_width % s->out_height, ox = pixel % s->out_width;
-            int64_t y = oy - s->padding + tap / 3, x = ox - s->padding + tap % 3;
+            int64_t y = oy - s->padding + tap / s->kernel_width,
+                    x = ox - s->padding + tap % s->kernel_width;
             if (y < 0 || y >= s->in_height || x < 0 || x >= s->in_width) continue;
             int64_t image = pixel / (s->out_height * s->out_width);
             int64_t in = ((image * s->in_height + y) * s->in_width + x) * s->in_channels;

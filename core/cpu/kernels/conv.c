@@ -2,15 +2,17 @@
 // outweigh the transforms, else direct. By the shape alone: the choice changes the last bits.
 #include "core/cpu/kernels/conv.h"
 
-// Fewer results, and the transform of the weights (36 values for each 9) costs more than is saved.
+// Fewer results, and the transform of the weights (36 values for each 9 or 25) costs more than is
+// saved.
 enum { LEAST_TILES = 64 };
 
 static bool winograd_pays(const ConvShape *s)
 {
-    int64_t tiles = s->batch * ((s->out_height + 3) / 4) * ((s->out_width + 3) / 4);
-    return s->kernel_height == 3 && s->kernel_width == 3 && s->stride == 1 && s->dilation == 1 &&
-           s->padding <= 2 && s->in_channels % WINOGRAD_CHANNELS == 0 &&
-           s->out_channels % WINOGRAD_CHANNELS == 0 && tiles >= LEAST_TILES;
+    int64_t kernel = s->kernel_height, out = kernel == 3 ? 4 : 2;
+    int64_t rows = (s->out_height + out - 1) / out, columns = (s->out_width + out - 1) / out;
+    return (kernel == 3 || kernel == 5) && s->kernel_width == kernel && s->stride == 1 &&
+           s->dilation == 1 && s->in_channels % WINOGRAD_CHANNELS == 0 &&
+           s->out_channels % WINOGRAD_CHANNELS == 0 && s->batch * rows * columns >= LEAST_TILES;
 }
 
 static void conv2d(const ConvShape *s, const float *x, const float *weight, const float *bias,

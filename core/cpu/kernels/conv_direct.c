@@ -9,13 +9,13 @@
 // ky where this divides. Input rows of equal (iy + padding) mod stride ("phase") use the same taps,
 // and inside a phase the taps slide over dy with step 1: each of the stride x stride phases is a
 // small dense correlation with the taps in reverse order. With few input channels its tiles would
-// be nearly empty; then the product of dy with all taps is formed for each output pixel and the
-// parts are added up where they belong.
+// be nearly empty; then the product of dy with all taps is formed for each output pixel, pixels side
+// by side, and the parts are added up where they belong.
 #include "core/cpu/kernels/conv.h"
 #include "core/cpu/kernels/correlate.h"
 #include "core/thread.h"
 
-enum { GROUP_PIXELS = 192, ADD_COST = 16 };
+enum { GROUP_PIXELS = 192 };
 
 // Cuts consecutive pieces, each 64-byte aligned, from one scratch area.
 static void *cut(unsigned char **area, int64_t bytes)
@@ -103,7 +103,7 @@ void KERNEL(conv2d_direct)(const ConvShape *s, const float *x, const float *weig
                         .x = x,
                         .y = y};
     for (int64_t k = 0; k < depth; k++)
-        pack_weight_row(weight + k * s->out_channels, 1, s->out_channels, depth, k, packed);
+        pack_weight_row(weight + k * s->out_channels, s->out_channels, depth, k, packed);
     forward_pixels(s, &task.frame, group, from, to);
     forward_runs(s, &task.frame, &task.correlation, (int64_t *)(void *)area);
     task.correlation.from = from;
@@ -197,8 +197,8 @@ static void phase_taps(const ConvShape *s, const Frame *f, int64_t phase_y, int6
             }
             const float *tap =
                 weight + (ky * s->kernel_width + kx) * s->in_channels * s->out_channels;
-            for (int64_t co = 0; co < s->out_channels; co++)
-                pack_weight_row(tap + co, s->out_channels, s->in_channels, depth, k++, packed);
+            pack_turned_weights(tap, s->in_channels, s->out_channels, depth, k, packed);
+            k += s->out_channels;
         }
     c->run = run;
     c->run_count = count;
@@ -250,113 +250,102 @@ static void input_gradient_by_phases(const ConvShape *s, const float *dy, const 
 
 typedef struct PartsTask {
     const ConvShape *shape;
-    Correlation
-        correlation; // dy (pixels, out_channels) times weight' (out_channels, taps * in_channels)
-    int64_t group;
-    const float *dy, *bias;
+    const float *dy, *weight, *bias;
     float *dx;
 } PartsTask;
 
-// One output row's parts of one tap, added to a row of dx.
-static void add_row(const ConvShape *s, int64_t kx, const float *part, float *dx)
+// One image's dy turned round, in panels: [panel of pixels][channel][TILE_COLUMNS], zero beyond the
+// last pixel.
+static void turn_image(int64_t pixels, int64_t channels, const float *dy, float *turned)
 {
-    int64_t depth = s->kernel_height * s->kernel_width * s->in_channels, ci = s->in_channels;
-    int64_t shift = kx * s->dilation - s->padding;
+    for (int64_t first = 0; first < pixels; first += TILE_COLUMNS) {
+        int64_t count = tile_min(TILE_COLUMNS, pixels - first);
+        if (count < TILE_COLUMNS)
+            memset(turned, 0, (size_t)(channels * TILE_COLUMNS) * sizeof(float));
+        transpose(count, channels, dy + first * channels, channels, turned, TILE_COLUMNS);
+        turned += channels * TILE_COLUMNS;
+    }
+}
+
+// parts[ky, kx, ci][pixel] = sum over out channels of weight[ky, kx, ci] * dy[pixel]; rows lie
+// `width` apart.
+static void multiply_parts(const ConvShape *s, const float *weight, const float *turned,
+                           int64_t width, float *parts)
+{
+    int64_t rows = s->kernel_height * s->kernel_width * s->in_channels;
+    for (int64_t column = 0; column < width; column += TILE_COLUMNS) {
+        Tile tile = {.b = turned + column * s->out_channels,
+                     .columns = TILE_COLUMNS,
+                     .run_count = 1,
+                     .run_length = s->out_channels,
+                     .a_step = 1,
+                     .b_step = TILE_COLUMNS,
+                     .a_offset = &(int64_t){0}};
+        for (int64_t row = 0; row < rows; row += TILE_ROWS) {
+            int64_t count = tile_min(TILE_ROWS, rows - row);
+            for (int64_t i = 0; i < count; i++) {
+                tile.a[i] = weight + (row + i) * s->out_channels;
+                tile.c[i] = parts + (row + i) * width + column;
+            }
+            tile_run(count, &tile);
+        }
+    }
+}
+
+// One tap's parts of one channel, added to dx where they belong.
+static void add_tap(const ConvShape *s, int64_t ky, int64_t kx, const float *part, float *dx)
+{
+    int64_t shift = kx * s->dilation - s->padding, step = s->stride * s->in_channels;
     int64_t first = shift < 0 ? (-shift + s->stride - 1) / s->stride : 0;
     int64_t last = s->in_width > shift ? (s->in_width - 1 - shift) / s->stride + 1 : 0;
     last = tile_min(last, s->out_width);
-    if (ci == 1) {
-        for (int64_t ox = first; ox < last; ox++) dx[shift + ox * s->stride] += part[ox * depth];
-        return;
-    }
-    for (int64_t ox = first; ox < last; ox++) {
-        float *restrict to = dx + (shift + ox * s->stride) * ci;
-        const float *restrict from = part + ox * depth;
-        for (int64_t c = 0; c < ci; c++) to[c] += from[c];
+    for (int64_t oy = 0; oy < s->out_height; oy++) {
+        int64_t y = oy * s->stride - s->padding + ky * s->dilation;
+        if (y < 0 || y >= s->in_height) continue;
+        const float *restrict from = part + oy * s->out_width;
+        float *restrict to = dx + (y * s->in_width + shift) * s->in_channels;
+        if (step == 1)
+            for (int64_t ox = first; ox < last; ox++) to[ox] += from[ox];
+        else
+            for (int64_t ox = first; ox < last; ox++) to[ox * step] += from[ox];
     }
 }
 
-// dx of one image from parts[out pixel][ky][kx][ci], in the order of (oy, ky, kx).
-static void add_parts(const ConvShape *s, const float *parts, const float *bias, float *dx)
+// dx of one image from its parts, tap by tap.
+static void add_parts(const ConvShape *s, int64_t width, const float *parts, const float *bias,
+                      float *dx)
 {
-    int64_t depth = s->kernel_height * s->kernel_width * s->in_channels, ci = s->in_channels;
-    for (int64_t y = 0; y < s->in_height; y++)
-        for (int64_t x = 0; x < s->in_width; x++)
-            for (int64_t c = 0; c < ci; c++)
-                dx[(y * s->in_width + x) * ci + c] = bias ? bias[c] : 0;
+    int64_t ci = s->in_channels;
+    for (int64_t i = 0; i < s->in_height * s->in_width; i++)
+        for (int64_t c = 0; c < ci; c++) dx[i * ci + c] = bias ? bias[c] : 0;
     for (int64_t ky = 0; ky < s->kernel_height; ky++)
-        for (int64_t oy = 0; oy < s->out_height; oy++) {
-            int64_t y = oy * s->stride - s->padding + ky * s->dilation;
-            if (y < 0 || y >= s->in_height) continue;
-            for (int64_t kx = 0; kx < s->kernel_width; kx++)
-                add_row(s, kx, parts + oy * s->out_width * depth + (ky * s->kernel_width + kx) * ci,
-                        dx + y * s->in_width * ci);
-        }
+        for (int64_t kx = 0; kx < s->kernel_width; kx++)
+            for (int64_t c = 0; c < ci; c++, parts += width) add_tap(s, ky, kx, parts, dx + c);
 }
 
-static void parts_group(void *context, int64_t number, int thread)
+static void parts_image(void *context, int64_t image, int thread)
 {
     const PartsTask *task = context;
     const ConvShape *s = task->shape;
-    int64_t first = number * task->group, images = tile_min(task->group, s->batch - first);
-    int64_t pixels = s->out_height * s->out_width, image = s->in_height * s->in_width;
-    int64_t depth = task->correlation.columns;
-    float *parts = scratch(thread, bytes_of(images * pixels * depth, 4));
-    correlate(&task->correlation, task->dy + first * pixels * s->out_channels, images * pixels,
-              parts);
-    for (int64_t n = 0; n < images; n++)
-        add_parts(s, parts + n * pixels * depth, task->bias,
-                  task->dx + (first + n) * image * s->in_channels);
+    int64_t pixels = s->out_height * s->out_width, width = tile_panels(pixels) * TILE_COLUMNS;
+    int64_t rows = s->kernel_height * s->kernel_width * s->in_channels;
+    float *turned = scratch(thread, (s->out_channels + rows) * width * 4);
+    float *parts = turned + s->out_channels * width;
+    turn_image(pixels, s->out_channels, task->dy + image * pixels * s->out_channels, turned);
+    multiply_parts(s, task->weight, turned, width, parts);
+    add_parts(s, width, parts, task->bias,
+              task->dx + image * s->in_height * s->in_width * s->in_channels);
 }
 
-static void input_gradient_by_parts(const ConvShape *s, const float *dy, const float *weight,
-                                    const float *bias, float *dx)
-{
-    int64_t columns = s->kernel_height * s->kernel_width * s->in_channels;
-    int64_t pixels = s->out_height * s->out_width;
-    int64_t group = images_per_group(s->batch, pixels, GROUP_PIXELS);
-    int64_t packed_count = tile_panels(columns) * s->out_channels * TILE_COLUMNS;
-    unsigned char *area = scratch(-1, bytes_of(packed_count, 4) + 2 * bytes_of(group * pixels, 8));
-    float *packed = cut(&area, packed_count * 4);
-    int64_t *from = cut(&area, group * pixels * 8), *to = cut(&area, group * pixels * 8);
-    for (int64_t co = 0; co < s->out_channels; co++)
-        pack_weight_row(weight + co, s->out_channels, columns, s->out_channels, co, packed);
-    for (int64_t pixel = 0; pixel < group * pixels; pixel++) {
-        from[pixel] = pixel * s->out_channels;
-        to[pixel] = pixel * columns;
-    }
-    PartsTask task = {s,
-                      {.from = from,
-                       .to = to,
-                       .run = &(int64_t){0},
-                       .run_count = 1,
-                       .run_length = s->out_channels,
-                       .columns = columns,
-                       .packed = packed},
-                      group,
-                      dy,
-                      bias,
-                      dx};
-    parallel_for((s->batch + group - 1) / group, parts_group, &task);
-}
-
-// Multiply-adds of both ways, with channels rounded up to 16 on every instruction set: the choice
+// Phases fill vectors with input channels, parts with pixels, but add them up one by one. The choice
 // changes the order of sums, so it may depend on the shape alone.
-static bool parts_are_cheaper(const ConvShape *s)
-{
-    int64_t taps = s->kernel_height * s->kernel_width;
-    int64_t phases = s->in_height * s->in_width * taps * ((s->in_channels + 15) / 16 * 16) *
-                     s->out_channels / (s->stride * s->stride);
-    int64_t parts = s->out_height * s->out_width * ((taps * s->in_channels + 15) / 16 * 16) *
-                    (s->out_channels + ADD_COST);
-    return parts < phases;
-}
+enum { FEW_CHANNELS = 4 };
 
 void KERNEL(conv2d_input_gradient_direct)(const ConvShape *s, const float *dy, const float *weight,
                                           const float *bias, float *dx)
 {
-    if (parts_are_cheaper(s))
-        input_gradient_by_parts(s, dy, weight, bias, dx);
+    if (s->in_channels <= FEW_CHANNELS)
+        parallel_for(s->batch, parts_image, &(PartsTask){s, dy, weight, bias, dx});
     else
         input_gradient_by_phases(s, dy, weight, bias, dx);
 }

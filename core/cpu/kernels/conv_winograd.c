@@ -1,14 +1,12 @@
-// 3x3 convolution with stride 1 by Winograd's F(4x4, 3x3) (winograd.h): forward, input gradient and
-// weight gradient. Images are cut into tiles of 4x4 results. A block of tiles is transformed
-// ("spectra": 36 planes, plane f holding value f of every tile and channel), each plane is a matrix
-// product over channels, the products are transformed back. A block's planes stay in the
-// second-level cache; what limits is the product, at a quarter of the direct multiplications.
-//
-// The input gradient is the forward pass of dy with the weights turned round: rotated by half a
-// turn, input and output channels exchanged, padding 2 - padding.
+// 3x3 and 5x5 convolution with stride 1 by Winograd's minimal filtering (winograd.h): forward, input
+// gradient and weight gradient. Images are cut into tiles of 4x4 (2x2) results. A block of tiles is
+// transformed ("spectra": 36 planes, plane f holding value f of every tile and channel), each plane
+// is a matrix product over channels, the products are transformed back. A block's planes stay in
+// the second-level cache; what limits is the product, at a quarter (0.36) of the multiplications.
 #include "core/cpu/kernels/conv.h"
 #include "core/cpu/kernels/tile.h"
 #include "core/cpu/kernels/winograd.h"
+#include "core/cpu/transpose.h"
 #include "core/thread.h"
 
 enum {
@@ -23,6 +21,7 @@ enum {
 
 // Spectra are [frequency][panel of channels][tile][PANEL_WIDTH].
 typedef struct Tiling {
+    int kernel, out;       // 3 and 4, or 5 and 2
     int64_t rows, columns; // tiles of one image
     int64_t tiles;         // of all images
     int64_t block, blocks; // tiles per block
@@ -30,9 +29,10 @@ typedef struct Tiling {
 
 static Tiling tiling_of(const ConvShape *s, int64_t block)
 {
-    Tiling t = {.block = block};
-    t.rows = (s->out_height + WINOGRAD_OUT - 1) / WINOGRAD_OUT;
-    t.columns = (s->out_width + WINOGRAD_OUT - 1) / WINOGRAD_OUT;
+    Tiling t = {.kernel = (int)s->kernel_height, .block = block};
+    t.out = POINTS + 1 - t.kernel;
+    t.rows = (s->out_height + t.out - 1) / t.out;
+    t.columns = (s->out_width + t.out - 1) / t.out;
     t.tiles = s->batch * t.rows * t.columns;
     t.blocks = (t.tiles + t.block - 1) / t.block;
     return t;
@@ -58,8 +58,8 @@ static void tile_offsets(const Tiling *t, Images images, int size, int64_t paddi
                          int64_t *offset)
 {
     int64_t image = tile / (t->rows * t->columns), in_image = tile % (t->rows * t->columns);
-    int64_t top = in_image / t->columns * WINOGRAD_OUT - padding;
-    int64_t left = in_image % t->columns * WINOGRAD_OUT - padding;
+    int64_t top = in_image / t->columns * t->out - padding;
+    int64_t left = in_image % t->columns * t->out - padding;
     for (int64_t y = top; y < top + size; y++)
         for (int64_t x = left; x < left + size; x++) {
             bool outside = y < 0 || y >= images.height || x < 0 || x >= images.width;
@@ -81,130 +81,181 @@ ALWAYS_INLINE void transform_tiles(Transform *transform, const int size, const T
             Square values;
             for (int i = 0; i < size * size; i++)
                 values[i / size][i % size] = load(offset[i] < 0 ? zeros : x + offset[i] + c);
-            both_ways(transform, size, WINOGRAD_IN, values);
+            both_ways(transform, size, POINTS, values);
             float *to = spectra + place_of(t, tile, c);
             for (int f = 0; f < FREQUENCIES; f++)
-                store(to + f * plane, values[f / WINOGRAD_IN][f % WINOGRAD_IN]);
+                store(to + f * plane, values[f / POINTS][f % POINTS]);
         }
     }
 }
 
+static Images inputs_of(const ConvShape *s)
+{
+    return (Images){s->in_height, s->in_width, s->in_channels};
+}
+
+static Images outputs_of(const ConvShape *s)
+{
+    return (Images){s->out_height, s->out_width, s->out_channels};
+}
+
+// B^T d B
 static void input_spectra(const Tiling *t, const ConvShape *s, int64_t first, int64_t count,
                           const float *x, float *spectra)
 {
-    Images images = {s->in_height, s->in_width, s->in_channels};
-    transform_tiles(input_transform, WINOGRAD_IN, t, images, s->padding, first, count, x, spectra);
+    transform_tiles(input_transform, POINTS, t, inputs_of(s), s->padding, first, count, x, spectra);
 }
 
+// A dy A^T
 static void gradient_spectra(const Tiling *t, const ConvShape *s, int64_t first, int64_t count,
                              const float *dy, float *spectra)
 {
-    Images images = {s->out_height, s->out_width, s->out_channels};
-    transform_tiles(output_adjoint, WINOGRAD_OUT, t, images, 0, first, count, dy, spectra);
+    if (t->out == 4)
+        transform_tiles(output_adjoint4, 4, t, outputs_of(s), 0, first, count, dy, spectra);
+    else
+        transform_tiles(output_adjoint2, 2, t, outputs_of(s), 0, first, count, dy, spectra);
 }
 
-// y = A^T products A + bias.
-static void write_results(const Tiling *t, const ConvShape *s, int64_t first, int64_t count,
-                          const float *products, const float *bias, float *y)
+// The values of tiles first..first+count-1 from their spectra: written with a bias, or added to
+// what is there (tiles of the input overlap).
+ALWAYS_INLINE void values_of_tiles(Transform *transform, const int size, const bool add,
+                                   const Tiling *t, Images images, int64_t padding, int64_t first,
+                                   int64_t count, const float *spectra, const float *bias, float *y)
 {
-    Images images = {s->out_height, s->out_width, s->out_channels};
-    int64_t offset[WINOGRAD_OUT * WINOGRAD_OUT], plane = plane_of(t, images.channels);
+    int64_t offset[FREQUENCIES], plane = plane_of(t, images.channels);
     for (int64_t tile = 0; tile < count; tile++) {
-        tile_offsets(t, images, WINOGRAD_OUT, 0, first + tile, offset);
+        tile_offsets(t, images, size, padding, first + tile, offset);
         for (int64_t c = 0; c < images.channels; c += LANES) {
             Square values;
             Vector shift = bias ? load(bias + c) : splat(0);
-            const float *from = products + place_of(t, tile, c);
+            const float *from = spectra + place_of(t, tile, c);
             for (int f = 0; f < FREQUENCIES; f++)
-                values[f / WINOGRAD_IN][f % WINOGRAD_IN] = load(from + f * plane);
-            both_ways(output_transform, WINOGRAD_IN, WINOGRAD_OUT, values);
-            for (int i = 0; i < WINOGRAD_OUT * WINOGRAD_OUT; i++)
-                if (offset[i] >= 0)
-                    store(y + offset[i] + c, values[i / WINOGRAD_OUT][i % WINOGRAD_OUT] + shift);
+                values[f / POINTS][f % POINTS] = load(from + f * plane);
+            both_ways(transform, POINTS, size, values);
+            for (int i = 0; i < size * size; i++) {
+                if (offset[i] < 0) continue;
+                float *to = y + offset[i] + c;
+                store(to, values[i / size][i % size] + (add ? load(to) : shift));
+            }
         }
     }
 }
 
-// ---- the weights' spectra: [frequency][panel of out channels][in channel][PANEL_WIDTH] ----
+// y = A^T products A + bias
+static void write_outputs(const Tiling *t, const ConvShape *s, int64_t first, int64_t count,
+                          const float *products, const float *bias, float *y)
+{
+    if (t->out == 4)
+        values_of_tiles(output_transform4, 4, false, t, outputs_of(s), 0, first, count, products,
+                        bias, y);
+    else
+        values_of_tiles(output_transform2, 2, false, t, outputs_of(s), 0, first, count, products,
+                        bias, y);
+}
 
+// dx += B products B^T
+static void add_input_gradients(const Tiling *t, const ConvShape *s, int64_t first, int64_t count,
+                                const float *products, float *dx)
+{
+    values_of_tiles(input_adjoint, POINTS, true, t, inputs_of(s), s->padding, first, count,
+                    products, NULL, dx);
+}
+
+// ---- the weights' spectra: [frequency][panel of columns][row][PANEL_WIDTH] ----
+
+// Rows are in channels and columns out channels; for the input gradient the other way round.
 typedef struct WeightTask {
-    int64_t in_channels, out_channels;
-    const float *from; // [9][in_channels][out_channels], or spectra
+    int kernel;
+    int64_t rows, columns;
+    const float *from; // [kernel * kernel][rows][columns], or spectra
     float *to;
 } WeightTask;
 
-static int64_t weight_place(const WeightTask *task, int64_t in_channel, int64_t out_channel)
+static int64_t weight_place(int64_t rows, int64_t row, int64_t column)
 {
-    return (out_channel / PANEL_WIDTH * task->in_channels + in_channel) * PANEL_WIDTH +
-           out_channel % PANEL_WIDTH;
+    return (column / PANEL_WIDTH * rows + row) * PANEL_WIDTH + column % PANEL_WIDTH;
 }
 
-static void weight_spectra(void *context, int64_t in_channel, int thread)
+ALWAYS_INLINE void row_spectra(Transform *transform, const int kernel, const WeightTask *task,
+                               int64_t row)
 {
-    (void)thread;
-    const WeightTask *task = context;
-    int64_t tap = task->in_channels * task->out_channels;
-    for (int64_t c = 0; c < task->out_channels; c += LANES) {
+    int64_t tap = task->rows * task->columns;
+    for (int64_t c = 0; c < task->columns; c += LANES) {
         Square values;
-        for (int i = 0; i < 9; i++)
-            values[i / 3][i % 3] = load(task->from + i * tap + in_channel * task->out_channels + c);
-        both_ways(weight_transform, 3, WINOGRAD_IN, values);
-        float *to = task->to + weight_place(task, in_channel, c);
-        for (int f = 0; f < FREQUENCIES; f++)
-            store(to + f * tap, values[f / WINOGRAD_IN][f % WINOGRAD_IN]);
+        for (int i = 0; i < kernel * kernel; i++)
+            values[i / kernel][i % kernel] = load(task->from + i * tap + row * task->columns + c);
+        both_ways(transform, kernel, POINTS, values);
+        float *to = task->to + weight_place(task->rows, row, c);
+        for (int f = 0; f < FREQUENCIES; f++) store(to + f * tap, values[f / POINTS][f % POINTS]);
     }
 }
 
-// dg = G^T spectra G.
-static void weights_from_spectra(void *context, int64_t in_channel, int thread)
+// G g G^T
+static void weight_spectra(void *context, int64_t row, int thread)
 {
     (void)thread;
     const WeightTask *task = context;
-    int64_t tap = task->in_channels * task->out_channels;
-    for (int64_t c = 0; c < task->out_channels; c += LANES) {
+    if (task->kernel == 3)
+        row_spectra(weight_transform3, 3, task, row);
+    else
+        row_spectra(weight_transform5, 5, task, row);
+}
+
+ALWAYS_INLINE void row_of_weights(Transform *transform, const int kernel, const WeightTask *task,
+                                  int64_t row)
+{
+    int64_t tap = task->rows * task->columns;
+    for (int64_t c = 0; c < task->columns; c += LANES) {
         Square values;
-        const float *from = task->from + weight_place(task, in_channel, c);
-        for (int f = 0; f < FREQUENCIES; f++)
-            values[f / WINOGRAD_IN][f % WINOGRAD_IN] = load(from + f * tap);
-        both_ways(weight_adjoint, WINOGRAD_IN, 3, values);
-        for (int i = 0; i < 9; i++)
-            store(task->to + i * tap + in_channel * task->out_channels + c, values[i / 3][i % 3]);
+        const float *from = task->from + weight_place(task->rows, row, c);
+        for (int f = 0; f < FREQUENCIES; f++) values[f / POINTS][f % POINTS] = load(from + f * tap);
+        both_ways(transform, POINTS, kernel, values);
+        for (int i = 0; i < kernel * kernel; i++)
+            store(task->to + i * tap + row * task->columns + c, values[i / kernel][i % kernel]);
     }
 }
 
-// turned[tap][out channel][in channel] = weight[8 - tap][in channel][out channel]: a panel's width
-// of in channels at a time, so that the lines read stay in the first-level cache.
-static void turn_weights(void *context, int64_t number, int thread)
+// dg = G^T spectra G
+static void weights_from_spectra(void *context, int64_t row, int thread)
 {
     (void)thread;
     const WeightTask *task = context;
-    int64_t ci = task->in_channels, co = task->out_channels, panels = ci / PANEL_WIDTH;
-    int64_t tap = number / panels, first = number % panels * PANEL_WIDTH;
-    const float *from = task->from + (8 - tap) * ci * co;
-    float *to = task->to + tap * ci * co;
-    for (int64_t o = 0; o < co; o++)
-        for (int64_t i = first; i < first + PANEL_WIDTH; i++) to[o * ci + i] = from[i * co + o];
+    if (task->kernel == 3)
+        row_of_weights(weight_adjoint3, 3, task, row);
+    else
+        row_of_weights(weight_adjoint5, 5, task, row);
 }
 
-// ---- forward ----
+// to[tap][column][row] = from[tap][row][column], a panel's width of rows at a time.
+static void transpose_weights(void *context, int64_t number, int thread)
+{
+    (void)thread;
+    const WeightTask *task = context;
+    int64_t rows = task->rows, columns = task->columns, panels = rows / PANEL_WIDTH;
+    int64_t tap = number / panels * rows * columns, first = number % panels * PANEL_WIDTH;
+    transpose(PANEL_WIDTH, columns, task->from + tap + first * columns, columns,
+              task->to + tap + first, rows);
+}
 
-typedef struct ForwardTask {
+// ---- forward and input gradient ----
+
+typedef struct ImageTask {
     const ConvShape *shape;
     Tiling tiling;
-    const float *x, *spectra, *bias;
-    float *y;
-} ForwardTask;
+    const float *from, *spectra, *bias; // images, the weights' spectra
+    float *to;
+    int64_t group; // input gradient: images of a task
+} ImageTask;
 
-// One plane: products[tile][out channel] = sum over in channels of inputs[tile] * weights.
-static void multiply_plane(const Tiling *t, const ConvShape *s, int64_t tiles, const float *inputs,
-                           const float *weights, float *products)
+// One plane: products[tile][column] = sum over rows of inputs[tile][row] * weights[row][column].
+static void multiply_plane(const Tiling *t, int64_t tiles, int64_t rows, int64_t columns,
+                           const float *inputs, const float *weights, float *products)
 {
-    int64_t run[RUNS_PER_PASS], runs = s->in_channels / PANEL_WIDTH;
+    int64_t run[RUNS_PER_PASS], runs = rows / PANEL_WIDTH;
     for (int64_t r = 0; r < RUNS_PER_PASS; r++) run[r] = r * t->block * PANEL_WIDTH;
     for (int64_t pass = 0; pass < runs; pass += RUNS_PER_PASS)
-        for (int64_t column = 0; column < s->out_channels; column += TILE_COLUMNS) {
-            Tile tile = {.b = weights + column / PANEL_WIDTH * s->in_channels * PANEL_WIDTH +
-                              pass * PANEL_WIDTH * PANEL_WIDTH + column % PANEL_WIDTH,
+        for (int64_t column = 0; column < columns; column += TILE_COLUMNS) {
+            Tile tile = {.b = weights + weight_place(rows, pass * PANEL_WIDTH, column),
                          .accumulate = pass > 0,
                          .columns = TILE_COLUMNS,
                          .run_count = tile_min(RUNS_PER_PASS, runs - pass),
@@ -212,64 +263,97 @@ static void multiply_plane(const Tiling *t, const ConvShape *s, int64_t tiles, c
                          .a_step = 1,
                          .b_step = PANEL_WIDTH,
                          .a_offset = run};
-            for (int64_t row = 0; row < tiles; row += TILE_ROWS) {
-                int64_t rows = tile_min(TILE_ROWS, tiles - row);
-                for (int64_t i = 0; i < rows; i++) {
-                    tile.a[i] = inputs + place_of(t, row + i, pass * PANEL_WIDTH);
-                    tile.c[i] = products + place_of(t, row + i, column);
+            for (int64_t first = 0; first < tiles; first += TILE_ROWS) {
+                int64_t count = tile_min(TILE_ROWS, tiles - first);
+                for (int64_t i = 0; i < count; i++) {
+                    tile.a[i] = inputs + place_of(t, first + i, pass * PANEL_WIDTH);
+                    tile.c[i] = products + place_of(t, first + i, column);
                 }
-                tile_run(rows, &tile);
+                tile_run(count, &tile);
             }
         }
 }
 
+static void multiply_planes(const Tiling *t, int64_t tiles, int64_t rows, int64_t columns,
+                            const float *inputs, const float *weights, float *products)
+{
+    for (int64_t f = 0; f < FREQUENCIES; f++)
+        multiply_plane(t, tiles, rows, columns, inputs + f * plane_of(t, rows),
+                       weights + f * rows * columns, products + f * plane_of(t, columns));
+}
+
+static float *image_scratch(const ImageTask *task, int thread)
+{
+    int64_t channels = task->shape->in_channels + task->shape->out_channels;
+    return scratch(thread, FREQUENCIES * (plane_of(&task->tiling, channels) + PLANE_GAP) * 4);
+}
+
 static void forward_block(void *context, int64_t block, int thread)
 {
-    const ForwardTask *task = context;
+    const ImageTask *task = context;
     const ConvShape *s = task->shape;
     const Tiling *t = &task->tiling;
     int64_t first = block * t->block, count = tile_min(t->block, t->tiles - first);
-    int64_t in_plane = plane_of(t, s->in_channels), out_plane = plane_of(t, s->out_channels);
-    float *inputs = scratch(thread, FREQUENCIES * (in_plane + out_plane) * 4);
-    float *products = inputs + FREQUENCIES * in_plane;
-    input_spectra(t, s, first, count, task->x, inputs);
-    for (int64_t f = 0; f < FREQUENCIES; f++)
-        multiply_plane(t, s, count, inputs + f * in_plane,
-                       task->spectra + f * s->in_channels * s->out_channels,
-                       products + f * out_plane);
-    write_results(t, s, first, count, products, task->bias, task->y);
+    float *inputs = image_scratch(task, thread);
+    float *products = inputs + FREQUENCIES * plane_of(t, s->in_channels);
+    input_spectra(t, s, first, count, task->from, inputs);
+    multiply_planes(t, count, s->in_channels, s->out_channels, inputs, task->spectra, products);
+    write_outputs(t, s, first, count, products, task->bias, task->to);
 }
 
-static void forward(const ConvShape *s, const float *x, const float *weight, const float *bias,
-                    float *y, float *spectra)
+static int64_t tiles_per_block(const ConvShape *s)
 {
-    int64_t block = s->in_channels * s->out_channels >= LARGE ? MANY_TILES : FEW_TILES;
-    ForwardTask task = {s, tiling_of(s, block), x, spectra, bias, y};
-    parallel_for(s->in_channels, weight_spectra,
-                 &(WeightTask){s->in_channels, s->out_channels, weight, spectra});
-    parallel_for(task.tiling.blocks, forward_block, &task);
+    return s->in_channels * s->out_channels >= LARGE ? MANY_TILES : FEW_TILES;
 }
 
 void KERNEL(conv2d_winograd)(const ConvShape *s, const float *x, const float *weight,
                              const float *bias, float *y)
 {
-    forward(s, x, weight, bias, y, scratch(-1, FREQUENCIES * s->in_channels * s->out_channels * 4));
+    float *spectra = scratch(-1, FREQUENCIES * s->in_channels * s->out_channels * 4);
+    ImageTask task = {s, tiling_of(s, tiles_per_block(s)), x, spectra, bias, y, 0};
+    parallel_for(
+        s->in_channels, weight_spectra,
+        &(WeightTask){task.tiling.kernel, s->in_channels, s->out_channels, weight, spectra});
+    parallel_for(task.tiling.blocks, forward_block, &task);
+}
+
+// Whole images, block by block: their tiles' gradients overlap.
+static void input_gradient_group(void *context, int64_t number, int thread)
+{
+    const ImageTask *task = context;
+    const ConvShape *s = task->shape;
+    const Tiling *t = &task->tiling;
+    int64_t image = number * task->group, images = tile_min(task->group, s->batch - image);
+    int64_t values = s->in_height * s->in_width * s->in_channels;
+    int64_t tile = image * t->rows * t->columns, end = (image + images) * t->rows * t->columns;
+    float *gradients = image_scratch(task, thread);
+    float *products = gradients + FREQUENCIES * plane_of(t, s->out_channels);
+    for (int64_t i = image * values; i < (image + images) * values; i++)
+        task->to[i] = task->bias ? task->bias[i % s->in_channels] : 0;
+    for (; tile < end; tile += t->block) {
+        int64_t count = tile_min(t->block, end - tile);
+        gradient_spectra(t, s, tile, count, task->from, gradients);
+        multiply_planes(t, count, s->out_channels, s->in_channels, gradients, task->spectra,
+                        products);
+        add_input_gradients(t, s, tile, count, products, task->to);
+    }
 }
 
 void KERNEL(conv2d_input_gradient_winograd)(const ConvShape *s, const float *dy,
                                             const float *weight, const float *bias, float *dx)
 {
-    int64_t values = s->in_channels * s->out_channels;
-    ConvShape turned = *s;
-    turned.in_height = s->out_height, turned.in_width = s->out_width;
-    turned.out_height = s->in_height, turned.out_width = s->in_width;
-    turned.in_channels = s->out_channels, turned.out_channels = s->in_channels;
-    turned.padding = 2 - s->padding;
-    float *spectra = scratch(-1, (FREQUENCIES + 9) * values * 4);
-    float *turned_weight = spectra + FREQUENCIES * values;
-    parallel_for(9 * (s->in_channels / PANEL_WIDTH), turn_weights,
-                 &(WeightTask){s->in_channels, s->out_channels, weight, turned_weight});
-    forward(&turned, dy, turned_weight, bias, dx, spectra);
+    int64_t values = s->in_channels * s->out_channels, taps = s->kernel_height * s->kernel_width;
+    float *spectra = scratch(-1, (FREQUENCIES + taps) * values * 4);
+    float *transposed = spectra + FREQUENCIES * values;
+    ImageTask task = {s, tiling_of(s, tiles_per_block(s)), dy, spectra, bias, dx, 0};
+    int64_t tiles = task.tiling.rows * task.tiling.columns;
+    task.group = (task.tiling.block + tiles - 1) / tiles;
+    int kernel = task.tiling.kernel;
+    parallel_for(taps * (s->in_channels / PANEL_WIDTH), transpose_weights,
+                 &(WeightTask){kernel, s->in_channels, s->out_channels, weight, transposed});
+    parallel_for(s->out_channels, weight_spectra,
+                 &(WeightTask){kernel, s->out_channels, s->in_channels, transposed, spectra});
+    parallel_for((s->batch + task.group - 1) / task.group, input_gradient_group, &task);
 }
 
 // ---- weight gradient ----
@@ -302,7 +386,6 @@ static void gradient_plane(void *context, int64_t number, int thread)
     const GradientTask *task = context;
     const ConvShape *s = task->shape;
     const Tiling *t = &task->tiling;
-    WeightTask place = {s->in_channels, s->out_channels, NULL, NULL};
     int64_t f = number / (s->in_channels / PANEL_WIDTH);
     int64_t first = number % (s->in_channels / PANEL_WIDTH) * PANEL_WIDTH;
     const float *inputs = task->inputs + f * plane_of(t, s->in_channels);
@@ -321,7 +404,7 @@ static void gradient_plane(void *context, int64_t number, int thread)
             int64_t rows = tile_min(TILE_ROWS, first + PANEL_WIDTH - row);
             for (int64_t i = 0; i < rows; i++) {
                 tile.a[i] = inputs + place_of(t, 0, row + i);
-                tile.c[i] = sums + weight_place(&place, row + i, column);
+                tile.c[i] = sums + weight_place(s->in_channels, row + i, column);
             }
             tile_run(rows, &tile);
         }
@@ -343,6 +426,7 @@ void KERNEL(conv2d_weight_gradient_winograd)(const ConvShape *s, const float *x,
         parallel_for((task.count + FEW_TILES - 1) / FEW_TILES, gradient_block_spectra, &task);
         parallel_for(FREQUENCIES * (s->in_channels / PANEL_WIDTH), gradient_plane, &task);
     }
-    parallel_for(s->in_channels, weights_from_spectra,
-                 &(WeightTask){s->in_channels, s->out_channels, task.sums, dweight});
+    parallel_for(
+        s->in_channels, weights_from_spectra,
+        &(WeightTask){task.tiling.kernel, s->in_channels, s->out_channels, task.sums, dweight});
 }

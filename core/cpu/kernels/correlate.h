@@ -5,6 +5,7 @@
 #define SIEVE_CORE_CPU_KERNELS_CORRELATE_H
 
 #include "core/cpu/kernels/tile.h"
+#include "core/cpu/transpose.h"
 
 // destination[to[p]] = bias + sum over runs r and k of source[from[p] + run[r] + k] * packed[.. r,
 // k ..], for each pixel p.
@@ -54,15 +55,27 @@ static inline void correlate(const Correlation *c, const float *source, int64_t 
     }
 }
 
-// One row of weights (columns values, step apart) into row k of every panel.
-static inline void pack_weight_row(const float *weight, int64_t step, int64_t columns,
-                                   int64_t depth, int64_t k, float *packed)
+// One row of weights into row k of every panel.
+static inline void pack_weight_row(const float *weight, int64_t columns, int64_t depth, int64_t k,
+                                   float *packed)
 {
     for (int64_t panel = 0; panel < tile_panels(columns); panel++) {
         float *out = packed + (panel * depth + k) * TILE_COLUMNS;
         int64_t count = tile_min(TILE_COLUMNS, columns - panel * TILE_COLUMNS);
         for (int64_t j = 0; j < TILE_COLUMNS; j++)
-            out[j] = j < count ? weight[(panel * TILE_COLUMNS + j) * step] : 0;
+            out[j] = j < count ? weight[panel * TILE_COLUMNS + j] : 0;
+    }
+}
+
+// One tap's weights (in, out) into rows k..k+out-1 of every panel: columns are in channels.
+static inline void pack_turned_weights(const float *weight, int64_t in, int64_t out, int64_t depth,
+                                       int64_t k, float *packed)
+{
+    for (int64_t column = 0; column < in; column += TILE_COLUMNS) {
+        float *to = packed + (column / TILE_COLUMNS * depth + k) * TILE_COLUMNS;
+        int64_t count = tile_min(TILE_COLUMNS, in - column);
+        if (count < TILE_COLUMNS) memset(to, 0, (size_t)(out * TILE_COLUMNS) * sizeof(float));
+        transpose(count, out, weight + column * out, out, to, TILE_COLUMNS);
     }
 }
 

@@ -3,6 +3,7 @@
 // that keep a panel in the first-level cache.
 #include "core/cpu/kernels/list.h"
 #include "core/cpu/kernels/tile.h"
+#include "core/cpu/transpose.h"
 #include "core/thread.h"
 
 enum { ROW_BLOCK = 96, K_BLOCK = 256, MAX_COLUMN_BLOCK = 512, MIN_COLUMN_BLOCK = 64 };
@@ -17,9 +18,7 @@ typedef struct GemmTask {
     int64_t column_block, column_blocks;
 } GemmTask;
 
-// packed[panel][k][TILE_COLUMNS], in squares of TILE_COLUMNS values of k: where B is transposed,
-// each square is read along its columns and written along its rows while it lies in the first-level
-// cache.
+// packed[panel][k][TILE_COLUMNS].
 static void pack_panel(void *context, int64_t panel, int thread)
 {
     (void)thread;
@@ -29,18 +28,12 @@ static void pack_panel(void *context, int64_t panel, int thread)
     const float *b = task->b + panel * TILE_COLUMNS * s->b_column;
     int64_t columns = tile_min(TILE_COLUMNS, s->n - panel * TILE_COLUMNS);
     if (columns < TILE_COLUMNS) memset(out, 0, (size_t)(s->k * TILE_COLUMNS) * sizeof(float));
-    for (int64_t first = 0; first < s->k; first += TILE_COLUMNS) {
-        int64_t count = tile_min(TILE_COLUMNS, s->k - first);
-        if (s->b_column == 1) {
-            for (int64_t k = first; k < first + count; k++)
-                for (int64_t j = 0; j < columns; j++)
-                    out[k * TILE_COLUMNS + j] = b[k * s->b_row + j];
-        } else {
-            for (int64_t j = 0; j < columns; j++)
-                for (int64_t k = first; k < first + count; k++)
-                    out[k * TILE_COLUMNS + j] = b[k * s->b_row + j * s->b_column];
-        }
+    if (s->b_column != 1) {
+        transpose(columns, s->k, b, s->b_column, out, TILE_COLUMNS);
+        return;
     }
+    for (int64_t k = 0; k < s->k; k++)
+        memcpy(out + k * TILE_COLUMNS, b + k * s->b_row, (size_t)columns * sizeof(float));
 }
 
 // Rows of A, k-contiguous: out[row][k].
@@ -50,9 +43,7 @@ static void pack_rows(const Gemm *s, const float *a, int64_t rows, int64_t lengt
         for (int64_t i = 0; i < rows; i++)
             memcpy(out + i * A_ROW, a + i * s->a_row, (size_t)length * sizeof(float));
     } else {
-        for (int64_t k = 0; k < length; k++)
-            for (int64_t i = 0; i < rows; i++)
-                out[i * A_ROW + k] = a[k * s->a_column + i * s->a_row];
+        transpose(length, rows, a, s->a_column, out, A_ROW);
     }
 }
 

@@ -55,10 +55,11 @@ static inline void tile_store(float *p, Vector value, int64_t columns, int v)
         store_part(p + v * LANES, value, left);
 }
 
-static inline __attribute__((always_inline)) void tile_of(const int rows, const Tile *tile)
+static inline __attribute__((always_inline)) void tile_of(const int rows, const int vectors,
+                                                          const Tile *tile)
 {
     Vector sum[TILE_ROWS][TILE_VECTORS];
-    for (int v = 0; v < TILE_VECTORS; v++) {
+    for (int v = 0; v < vectors; v++) {
         Vector bias = tile->bias ? tile_load(tile->bias, tile->columns, v) : splat(0);
         for (int i = 0; i < rows; i++)
             sum[i][v] = tile->accumulate ? tile_load(tile->c[i], tile->columns, v) : bias;
@@ -71,51 +72,61 @@ static inline __attribute__((always_inline)) void tile_of(const int rows, const 
         int64_t at = tile->a_offset[run];
         for (int64_t k = 0; k < length; k++, at += a_step, b += b_step) {
             Vector row[TILE_VECTORS];
-            for (int v = 0; v < TILE_VECTORS; v++) {
+            for (int v = 0; v < vectors; v++) {
                 row[v] = load(b + v * LANES);
                 __builtin_prefetch(b + TILE_AHEAD + v * LANES);
             }
             for (int i = 0; i < rows; i++) {
                 Vector value = splat(a[i][at]);
-                for (int v = 0; v < TILE_VECTORS; v++)
-                    sum[i][v] = fma_vector(value, row[v], sum[i][v]);
+                for (int v = 0; v < vectors; v++) sum[i][v] = fma_vector(value, row[v], sum[i][v]);
             }
         }
     }
     for (int i = 0; i < rows; i++)
-        for (int v = 0; v < TILE_VECTORS; v++) tile_store(tile->c[i], sum[i][v], tile->columns, v);
+        for (int v = 0; v < vectors; v++) tile_store(tile->c[i], sum[i][v], tile->columns, v);
 }
 
-static __attribute__((noinline)) void tile_run(int64_t rows, const Tile *tile)
+// The loop above, compiled for each number of rows. The numbers are constants: sums in registers.
+static inline __attribute__((always_inline)) void tile_rows(int64_t rows, const int vectors,
+                                                            const Tile *tile)
 {
     switch (rows) {
     case 1:
-        tile_of(1, tile);
+        tile_of(1, vectors, tile);
         break;
     case 2:
-        tile_of(2, tile);
+        tile_of(2, vectors, tile);
         break;
     case 3:
-        tile_of(3, tile);
+        tile_of(3, vectors, tile);
         break;
     case 4:
-        tile_of(4, tile);
+        tile_of(4, vectors, tile);
         break;
     case 5:
-        tile_of(5, tile);
+        tile_of(5, vectors, tile);
         break;
 #if LANES == 16
     case 6:
-        tile_of(6, tile);
+        tile_of(6, vectors, tile);
         break;
     case 7:
-        tile_of(7, tile);
+        tile_of(7, vectors, tile);
         break;
 #endif
     default:
-        tile_of(TILE_ROWS, tile);
+        tile_of(TILE_ROWS, vectors, tile);
         break;
     }
+}
+
+// Few columns take half the vectors.
+static __attribute__((noinline)) void tile_run(int64_t rows, const Tile *tile)
+{
+    if (tile->columns <= TILE_COLUMNS / 2)
+        tile_rows(rows, TILE_VECTORS / 2, tile);
+    else
+        tile_rows(rows, TILE_VECTORS, tile);
 }
 
 // How many panels of TILE_COLUMNS cover this many columns.
