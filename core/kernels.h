@@ -83,6 +83,14 @@ typedef struct GridShape {
     int64_t batch, in_height, in_width, channels, out_height, out_width;
 } GridShape;
 
+// Normalisation of (rows, channels); the arrays have a value for each channel.
+typedef struct BatchNormShape {
+    int64_t rows, channels;
+    bool training; // the statistics came from x itself: the gradient flows through them
+    bool relu;     // y = max(0, normalised)
+    const float *mean, *inverse_deviation, *scale, *shift;
+} BatchNormShape;
+
 typedef struct SgdStep {
     float learning_rate, momentum, weight_decay;
     bool nesterov;
@@ -144,16 +152,13 @@ typedef struct Kernels {
                                    const int32_t *labels, const float *dlosses, float *dlogits);
 
     // norm.c. x is (rows, channels). statistics: mean and biased variance per channel, summed in
-    // double over fixed blocks of rows. apply: y = (x - mean) * inverse_deviation * scale + shift.
-    // backward: training = the statistics came from x itself.
+    // double over fixed blocks of rows. apply: y = (x - mean) * inverse_deviation * scale + shift,
+    // and relu of that where asked.
     void (*batch_norm_statistics)(int64_t rows, int64_t channels, const float *x, float *mean,
                                   float *variance);
-    void (*batch_norm_apply)(int64_t rows, int64_t channels, const float *x, const float *mean,
-                             const float *inverse_deviation, const float *scale, const float *shift,
-                             float *y);
-    void (*batch_norm_backward)(int64_t rows, int64_t channels, bool training, const float *x,
-                                const float *dy, const float *mean, const float *inverse_deviation,
-                                const float *scale, float *dx, float *dscale, float *dshift);
+    void (*batch_norm_apply)(const BatchNormShape *shape, const float *x, float *y);
+    void (*batch_norm_backward)(const BatchNormShape *shape, const float *x, const float *dy,
+                                float *dx, float *dscale, float *dshift);
 
     // pool.c. index: position y*in_width+x of each maximum inside its image. Averages count only
     // the window's true pixels where pooling is adaptive; avg_pool2d has no padding.

@@ -83,6 +83,7 @@ Tensor *adaptive_avg_pool2d(Tensor *x, int64_t height, int64_t width);
 typedef struct BatchNorm {
     float momentum, epsilon;
     bool training;
+    bool relu; // relu(batch_norm(x)) in one pass
 } BatchNorm;
 Tensor *batch_norm(Tensor *x, Tensor *weight, Tensor *bias, Tensor *running_mean,
                    Tensor *running_variance, BatchNorm how);

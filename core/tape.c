@@ -2,7 +2,8 @@
 // walks it from the end: when a node's turn comes, every use of its output has already added its
 // share to output->grad, so that the chain rule
 //   d loss / d input += d loss / d output * d output / d input
-// can be applied once. Nodes, intermediates and their gradients all live in one arena.
+// can be applied once. Nodes, intermediates and their gradients all live in one arena; the memory of
+// a gradient whose node has had its turn serves the next one of the same size.
 #include "core/tape.h"
 
 #include <stdlib.h>
@@ -10,8 +11,15 @@
 #include "core/arena.h"
 #include "core/error.h"
 
+// Memory in the arena that nothing uses any more, listed in itself.
+typedef struct Spare {
+    struct Spare *next;
+    int64_t bytes;
+} Spare;
+
 struct Tape {
     Arena *arena;
+    Spare *spares;
     const Kernels *kernels;
     bool recording;
     Node **nodes; // grows with malloc, kept over resets
@@ -44,6 +52,7 @@ void tape_reset(Tape *tape)
     for (int i = 0; i < tape->written_count; i++) tape->written[i]->grad_written = false;
     tape->written_count = 0;
     tape->count = 0;
+    tape->spares = NULL;
     arena_reset(tape->arena);
 }
 
@@ -165,6 +174,28 @@ static void mark_written(Tape *tape, Tensor *tensor)
     tape->written[tape->written_count++] = tensor;
 }
 
+enum { LEAST_SPARE = 4096 }; // smaller arrays are not worth the search
+
+static float *gradient_memory(Tape *tape, const Tensor *tensor)
+{
+    int64_t bytes = tensor->count * 4;
+    for (Spare **link = &tape->spares; *link; link = &(*link)->next) {
+        if ((*link)->bytes != bytes) continue;
+        Spare *found = *link;
+        *link = found->next;
+        return (float *)(void *)found;
+    }
+    return tape_allocate(tape, bytes);
+}
+
+static void give_back(Tape *tape, const Tensor *tensor, float *gradient)
+{
+    if (tensor->count * 4 < LEAST_SPARE) return;
+    Spare *spare = (Spare *)(void *)gradient;
+    *spare = (Spare){tape->spares, tensor->count * 4};
+    tape->spares = spare;
+}
+
 float *grad_begin(Node *node, int i)
 {
     Tensor *input = node->inputs[i];
@@ -172,10 +203,10 @@ float *grad_begin(Node *node, int i)
     Tape *tape = node->output->tape;
     bool fresh = !input->grad_written;
     if (!input->grad || (fresh && input->grad_shared)) { // shared in an earlier backward pass
-        input->grad = tape_allocate(tape, input->count * 4);
+        input->grad = gradient_memory(tape, input);
         input->grad_shared = false;
     }
-    return node->pending[i] = fresh ? input->grad : tape_allocate(tape, input->count * 4);
+    return node->pending[i] = fresh ? input->grad : gradient_memory(tape, input);
 }
 
 // y = a + b of equal shapes.
@@ -206,6 +237,7 @@ void grad_end(Node *node, int i)
         input->grad_shared = false;
     } else {
         tape->kernels->accumulate(input->count, 1, written, input->grad);
+        give_back(tape, input, written);
     }
 }
 
@@ -221,14 +253,20 @@ void grad_pass(Node *node, int i, float *gradient)
         return;
     }
     input->grad = gradient;
-    input->grad_shared = true;
+    input->grad_shared = node->output->grad_shared = true;
     mark_written(node->output->tape, input);
 }
 
-static void run_backward(Tape *tape)
+static void run_backward(Tape *tape, const Tensor *last)
 {
-    for (int i = tape->count - 1; i >= 0; i--)
-        if (tape->nodes[i]->output->grad_written) tape->nodes[i]->backward(tape->nodes[i]);
+    for (int i = tape->count - 1; i >= 0; i--) {
+        Tensor *output = tape->nodes[i]->output;
+        if (!output->grad_written) continue;
+        tape->nodes[i]->backward(tape->nodes[i]);
+        if (output == last || output->grad_shared) continue;
+        give_back(tape, output, output->grad);
+        output->grad = NULL;
+    }
     // A later backward of the same step starts from clean intermediates; only persistent gradients
     // add up.
     for (int i = 0; i < tape->count; i++) tape->nodes[i]->output->grad_written = false;
@@ -250,12 +288,12 @@ void backward(Tensor *loss)
         panic("backward: a loss is one number, this one has shape %s", shape_text(loss));
     Tape *tape = start(loss);
     tape->kernels->fill(1, 1, loss->grad);
-    run_backward(tape);
+    run_backward(tape, loss);
 }
 
 void backward_from(Tensor *y, const float *gradient)
 {
     Tape *tape = start(y);
     tape->kernels->copy(&(StridedCopy){1, {y->count}, {1}, {1}}, gradient, y->grad);
-    run_backward(tape);
+    run_backward(tape, y);
 }

@@ -49,16 +49,15 @@ DeconvBlock deconv_block_create(Parameters *parameters, const char *name, int64_
 
 Tensor *linear_block_forward(const LinearBlock *block, Tensor *x, bool training)
 {
-    return relu(batch_norm_forward(&block->norm, linear_forward(&block->linear, x), training));
+    return batch_norm_relu_forward(&block->norm, linear_forward(&block->linear, x), training);
 }
 
 Tensor *conv_block_forward(const ConvBlock *block, Tensor *x, bool training)
 {
-    return relu(batch_norm_forward(&block->norm, conv_forward(&block->conv, x), training));
+    return batch_norm_relu_forward(&block->norm, conv_forward(&block->conv, x), training);
 }
 
 Tensor *deconv_block_forward(const DeconvBlock *block, Tensor *x, bool training)
 {
-    return relu(
-        batch_norm_forward(&block->norm, conv_transpose_forward(&block->conv, x), training));
+    return batch_norm_relu_forward(&block->norm, conv_transpose_forward(&block->conv, x), training);
 }

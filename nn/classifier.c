@@ -16,6 +16,8 @@ typedef struct Model {
 static const Model models[] = {
     {"mnist-ia", mnist_ia_build},
     {"mnist-wanet", mnist_wanet_build},
+    {"preact-resnet18", preact_resnet18_build},
+    {"resnet18-celeba", resnet18_build},
 };
 enum { MODELS = sizeof models / sizeof models[0] };
 

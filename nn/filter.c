@@ -15,6 +15,7 @@ typedef struct Model {
 
 static const Model models[] = {
     {"filter-mnist", 28, 28, 1, filter_mnist_build},
+    {"filter-c", 32, 32, 3, filter_c_build},
 };
 enum { MODELS = sizeof models / sizeof models[0] };
 

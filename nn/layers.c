@@ -72,11 +72,21 @@ Tensor *conv_transpose_forward(const ConvTransposeLayer *layer, Tensor *x)
     return conv_transpose2d(x, layer->weight, layer->bias, layer->how);
 }
 
-Tensor *batch_norm_forward(const BatchNormLayer *layer, Tensor *x, bool training)
+static Tensor *normalise(const BatchNormLayer *layer, Tensor *x, bool training, bool rectify)
 {
-    BatchNorm how = {layer->momentum, layer->epsilon, training};
+    BatchNorm how = {layer->momentum, layer->epsilon, training, rectify};
     return batch_norm(x, layer->weight, layer->bias, layer->running_mean, layer->running_variance,
                       how);
+}
+
+Tensor *batch_norm_forward(const BatchNormLayer *layer, Tensor *x, bool training)
+{
+    return normalise(layer, x, training, false);
+}
+
+Tensor *batch_norm_relu_forward(const BatchNormLayer *layer, Tensor *x, bool training)
+{
+    return normalise(layer, x, training, true);
 }
 
 Tensor *dropout_forward(Tensor *x, float probability, const char *name, Mode mode)

@@ -3,25 +3,18 @@
 // In training, mean and variance (biased) are x's own, and the gradient flows through them:
 //   dx = weight / sd (dy - mean(dy) - xh mean(dy xh)),   xh = (x - mean) / sd
 //   dweight = sum dy xh,   dbias = sum dy
-// Otherwise they are the running ones, constants: dx = weight / sd dy.
+// Otherwise they are the running ones, constants: dx = weight / sd dy. With how.relu, y is max(0, that),
+// and dy above is dy where y > 0, else 0: one pass over memory less, and no second result to keep.
 #include <stddef.h>
 #include "core/error.h"
 #include "core/ops.h"
 
-typedef struct Saved {
-    bool training;
-    float *mean, *inverse_deviation;
-} Saved;
-
 static void batch_norm_backward(Node *node)
 {
-    const Tensor *x = node->inputs[0], *weight = node->inputs[1], *y = node->output;
-    const Saved *saved = node->saved;
+    const Tensor *x = node->inputs[0], *y = node->output;
     float *dx = grad_begin_or_spare(node, 0), *dweight = grad_begin_or_spare(node, 1);
     float *dbias = grad_begin_or_spare(node, 2);
-    tape_kernels(y->tape)->batch_norm_backward(
-        x->count / weight->count, weight->count, saved->training, x->data, y->grad, saved->mean,
-        saved->inverse_deviation, weight->data, dx, dweight, dbias);
+    tape_kernels(y->tape)->batch_norm_backward(node->saved, x->data, y->grad, dx, dweight, dbias);
     for (int i = 0; i < 3; i++) grad_end(node, i);
 }
 
@@ -57,24 +50,30 @@ Tensor *batch_norm(Tensor *x, Tensor *weight, Tensor *bias, Tensor *running_mean
         running_mean->count != channels || running_variance->count != channels)
         panic("batch_norm: %s with weight %s, bias %s, running mean %s", shape_text(x),
               shape_text(weight), shape_text(bias), shape_text(running_mean));
-    int64_t rows = x->count / channels;
-    Saved saved = {how.training, running_mean->data, tape_allocate(tape, channels * 4)};
-    float *variance = running_variance->data;
+    BatchNormShape shape = {.rows = x->count / channels,
+                            .channels = channels,
+                            .training = how.training,
+                            .relu = how.relu};
+    float *mean = running_mean->data, *variance = running_variance->data;
     if (how.training) {
-        saved.mean = tape_allocate(tape, channels * 4);
+        mean = tape_allocate(tape, channels * 4);
         variance = tape_allocate(tape, channels * 4);
-        kernels->batch_norm_statistics(rows, channels, x->data, saved.mean, variance);
-        float unbiased = rows > 1 ? (float)rows / (float)(rows - 1) : 1;
-        update_running(tape, saved.mean, 1, how.momentum, running_mean);
+        kernels->batch_norm_statistics(shape.rows, channels, x->data, mean, variance);
+        float unbiased = shape.rows > 1 ? (float)shape.rows / (float)(shape.rows - 1) : 1;
+        update_running(tape, mean, 1, how.momentum, running_mean);
         update_running(tape, variance, unbiased, how.momentum, running_variance);
     } else if (tape_recording(tape)) { // the running mean may move before backward comes
-        saved.mean = tape_allocate(tape, channels * 4);
-        kernels->copy(&(StridedCopy){1, {channels}, {1}, {1}}, running_mean->data, saved.mean);
+        mean = tape_allocate(tape, channels * 4);
+        kernels->copy(&(StridedCopy){1, {channels}, {1}, {1}}, running_mean->data, mean);
     }
-    invert_deviation(kernels, channels, variance, how.epsilon, saved.inverse_deviation);
+    float *inverse_deviation = tape_allocate(tape, channels * 4);
+    invert_deviation(kernels, channels, variance, how.epsilon, inverse_deviation);
+    shape.mean = mean;
+    shape.inverse_deviation = inverse_deviation;
+    shape.scale = weight->data;
+    shape.shift = bias->data;
     Tensor *y = tape_tensor(tape, x->rank, x->shape);
-    kernels->batch_norm_apply(rows, channels, x->data, saved.mean, saved.inverse_deviation,
-                              weight->data, bias->data, y->data);
-    record(y, batch_norm_backward, 3, inputs, &saved, sizeof saved);
+    kernels->batch_norm_apply(&shape, x->data, y->data);
+    record(y, batch_norm_backward, 3, inputs, &shape, sizeof shape);
     return y;
 }

@@ -31,7 +31,7 @@ static Block block_create(Parameters *parameters, const char *name, int64_t in)
 
 static Tensor *block_forward(const Block *block, Tensor *x, bool training)
 {
-    return conv_forward(&block->conv1, relu(batch_norm_forward(&block->bn1, x, training)));
+    return conv_forward(&block->conv1, batch_norm_relu_forward(&block->bn1, x, training));
 }
 
 static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)

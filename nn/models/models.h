@@ -10,8 +10,11 @@
 
 bool mnist_ia_build(Classifier *classifier, Error *error);
 bool mnist_wanet_build(Classifier *classifier, Error *error);
+bool preact_resnet18_build(Classifier *classifier, Error *error);
+bool resnet18_build(Classifier *classifier, Error *error);
 
 void filter_mnist_build(Filter *filter);
+void filter_c_build(Filter *filter);
 void filter_mnist_generator_build(Generator *generator);
 
 #endif

@@ -179,25 +179,32 @@ static void filter_step(void *context)
     tape_reset(t->tape);
 }
 
-static void bench_mnist(void)
+// train-CLASSIFIER, infer-CLASSIFIER and filter-DATA.
+static void bench_networks(const char *classifier, const char *filter, const char *data,
+                           int64_t side, int64_t channels)
 {
+    char name[3][64];
+    snprintf(name[0], sizeof name[0], "train-%s", classifier);
+    snprintf(name[1], sizeof name[1], "infer-%s", classifier);
+    snprintf(name[2], sizeof name[2], "filter-%s", data);
     Error error;
     Training t = {.tape = tape_create(cpu_kernels()),
-                  .classifier = classifier_create("mnist-ia", 28, 28, 1, 10, &error),
-                  .filter = filter_create("filter-mnist", (FilterOptions){0}, &error),
-                  .images = random_tensor(SHAPE(BATCH, 28, 28, 1), false),
+                  .classifier = classifier_create(classifier, (int)side, (int)side, (int)channels,
+                                                  10, &error),
+                  .filter = filter_create(filter, (FilterOptions){0}, &error),
+                  .images = random_tensor(SHAPE(BATCH, side, side, channels), false),
                   .labels = random_labels()};
     initialize_default(&t.classifier->parameters, (RandomKey){1, 2, 3});
     initialize_default(&t.filter->parameters, (RandomKey){1, 2, 4});
     t.optimizer = optimizer_create_sgd(
         &t.classifier->parameters,
         (Sgd){.learning_rate = 0.01f, .momentum = 0.9f, .weight_decay = 5e-4f});
-    show("train-mnist-ia", train_step, &t, 0);
-    show("infer-mnist-ia", infer, &t, 0);
+    show(name[0], train_step, &t, 0);
+    show(name[1], infer, &t, 0);
     optimizer_free(t.optimizer);
     parameters_require_gradient(&t.classifier->parameters, false);
     t.optimizer = optimizer_create_adam(&t.filter->parameters, (Adam){.learning_rate = 1e-3f});
-    show("filter-mnist", filter_step, &t, 0);
+    show(name[2], filter_step, &t, 0);
     optimizer_free(t.optimizer);
     classifier_free(t.classifier);
     filter_free(t.filter);
@@ -288,6 +295,7 @@ int main(int argc, char **argv)
     for (int64_t size = 512; size <= 2048; size *= 2) bench_gemm(size);
     for (size_t i = 0; i < sizeof convs / sizeof convs[0]; i++)
         bench_conv(convs[i][0], convs[i][1], convs[i][2], convs[i][3], convs[i][4]);
-    bench_mnist();
+    bench_networks("mnist-ia", "filter-mnist", "mnist", 28, 1);
+    bench_networks("preact-resnet18", "filter-c", "cifar10", 32, 3);
     return 0;
 }

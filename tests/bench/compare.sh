@@ -4,7 +4,7 @@
 threads=${THREADS:-2}
 python=${PYTHON:-python3}
 bench=${SIEVE_SHARED:-../shared}/bench/torch_bench.py
-workloads=${WORKLOADS:-"gemm-512 gemm-1024 gemm-2048 conv-3-64-32-k3s1 conv-64-64-32-k3s1 conv-64-128-32-k3s2 conv-128-128-16-k3s1 conv-32-64-14-k4s2 conv-1-32-28-k5s1 train-mnist-ia infer-mnist-ia filter-mnist"}
+workloads=${WORKLOADS:-"gemm-512 gemm-1024 gemm-2048 conv-3-64-32-k3s1 conv-64-64-32-k3s1 conv-64-128-32-k3s2 conv-128-128-16-k3s1 conv-32-64-14-k4s2 conv-256-256-8-k3s1 conv-512-512-4-k3s1 conv-64-128-32-k1s2 conv-1-32-28-k5s1 train-mnist-ia infer-mnist-ia filter-mnist train-preact-resnet18 infer-preact-resnet18 filter-cifar10"}
 sieve=$BUILD/tests/bench/bench
 
 "$sieve" peak

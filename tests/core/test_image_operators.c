@@ -1,8 +1,10 @@
 // The operators on images against plain loops in double (trial.h): convolution, pooling,
 // normalisation, resampling, on odd sizes, strides, dilations and paddings.
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/error.h"
 #include "tests/core/trial.h"
 #include "tests/test.h"
 
@@ -102,8 +104,9 @@ static void pooling(void)
 
 static Tensor *call_batch_norm(Tensor *const *x, const How *how)
 {
-    return batch_norm(x[0], x[1], x[2], x[3], x[4],
-                      (BatchNorm){(float)how->number[0], (float)how->number[1], how->training});
+    return batch_norm(
+        x[0], x[1], x[2], x[3], x[4],
+        (BatchNorm){(float)how->number[0], (float)how->number[1], how->training, false});
 }
 
 static void batch_norms(void)
@@ -124,6 +127,42 @@ static void batch_norms(void)
     }
 }
 
+// One step of y = batch_norm(x) and relu, in one operator or two: y, then the gradients of x, weight
+// and bias of sum(y^2).
+static float *norm_and_relu(bool together, bool training)
+{
+    enum { X = 500 * 6, CHANNELS = 6 };
+    Tape *tape = tape_create(cpu_kernels());
+    Tensor *p[5] = {parameter_create(SHAPE(500, CHANNELS))}, *x = p[0];
+    for (int i = 1; i < 5; i++) p[i] = parameter_create(SHAPE(CHANNELS));
+    for (uint32_t i = 0; i < 5; i++)
+        cpu_kernels()->uniform(p[i]->count, i == 1 || i == 4 ? .5f : -1, 1, (RandomKey){1, i, 0},
+                               p[i]->data);
+    BatchNorm how = {.1f, 1e-5f, training, together};
+    Tensor *y = batch_norm(add(tape_input(tape, x), x), p[1], p[2], p[3], p[4], how);
+    if (!together) y = relu(y);
+    float *results = allocate((2 * X + 2 * CHANNELS) * sizeof *results);
+    memcpy(results, y->data, X * sizeof *results);
+    backward(sum(square(y), ALL_DIMENSIONS, false));
+    memcpy(results + X, x->grad, X * sizeof *results);
+    for (int i = 0; i < 2; i++)
+        memcpy(results + 2 * X + i * CHANNELS, p[1 + i]->grad, CHANNELS * sizeof *results);
+    for (int i = 0; i < 5; i++) tensor_free(p[i]);
+    tape_free(tape);
+    return results;
+}
+
+static void batch_norm_with_relu_is_both_in_turn(void)
+{
+    enum { COUNT = 2 * 500 * 6 + 2 * 6 };
+    for (int training = 0; training < 2; training++) {
+        float *one = norm_and_relu(true, training), *two = norm_and_relu(false, training);
+        check(memcmp(one, two, COUNT * sizeof *one) == 0, "other bits, training %d", training);
+        free(one);
+        free(two);
+    }
+}
+
 static void batch_norm_moves_the_running_values_in_training_only(void)
 {
     Tape *tape = tape_create(cpu_kernels());
@@ -133,7 +172,7 @@ static void batch_norm_moves_the_running_values_in_training_only(void)
     center->data[0] = 2;
     variance->data[0] = 5;
     for (int training = 0; training < 2; training++) {
-        BatchNorm how = {.1f, 1e-5f, training};
+        BatchNorm how = {.1f, 1e-5f, training, false};
         batch_norm(tape_input(tape, x), weight, weight, center, variance, how);
         double expected[] = {training ? 2.2 : 2, training ? 4.5 + 3.8 / 3 : 5};
         check(fabs((double)center->data[0] - expected[0]) < 1e-6, "mean %g",
@@ -177,6 +216,7 @@ int main(int argc, char **argv)
         {"transposed_convolutions", transposed_convolutions},
         {"pooling", pooling},
         {"batch_norms", batch_norms},
+        {"batch_norm_with_relu_is_both_in_turn", batch_norm_with_relu_is_both_in_turn},
         {"batch_norm_moves_the_running_values_in_training_only",
          batch_norm_moves_the_running_values_in_training_only},
         {"resampling", resampling},

@@ -296,9 +296,11 @@ static void batch_norm(void)
         inverse[c] = 1 / sqrtf(variance[c] + 1e-5f);
         scale[c] = 0.5f + 0.1f * (float)c;
     }
-    k->batch_norm_apply(ROWS, CHANNELS, x, mean, inverse, scale, mean, y);
-    k->batch_norm_backward(ROWS, CHANNELS, true, x, dy, mean, inverse, scale, dx, dscale, dshift);
-    k->batch_norm_backward(ROWS, CHANNELS, false, x, dy, mean, inverse, scale, z, dscale, dshift);
+    BatchNormShape shape = {ROWS, CHANNELS, true, false, mean, inverse, scale, mean};
+    k->batch_norm_apply(&shape, x, y);
+    k->batch_norm_backward(&shape, x, dy, dx, dscale, dshift);
+    shape.training = false;
+    k->batch_norm_backward(&shape, x, dy, z, dscale, dshift);
     for (int c = 0; c < CHANNELS; c++) {
         double g = 0, gz = 0, factor = (double)scale[c] * (double)inverse[c];
         for (int i = c; i < ROWS * CHANNELS; i += CHANNELS) {

@@ -178,12 +178,13 @@ static void norm_case(const Run *run, const int64_t *size)
     const int64_t rows = size[0], channels = size[1];
     float *mean = run->out[0], *variance = mean + channels, *dscale = variance + channels;
     k->batch_norm_statistics(rows, channels, inputs[1], mean, variance);
-    k->batch_norm_apply(rows, channels, inputs[1], mean, inputs[4], inputs[2], inputs[3],
-                        run->out[1]);
-    k->batch_norm_backward(rows, channels, true, inputs[1], inputs[2], mean, inputs[4], inputs[3],
-                           run->out[2], dscale, dscale + channels);
-    k->batch_norm_backward(rows, channels, false, inputs[1], inputs[2], mean, inputs[4], inputs[3],
-                           run->out[3], run->out[4], run->out[4] + channels);
+    BatchNormShape shape = {rows, channels,  true,      size[2] == 1,
+                            mean, inputs[4], inputs[3], inputs[2]};
+    k->batch_norm_apply(&shape, inputs[1], run->out[1]);
+    k->batch_norm_backward(&shape, inputs[1], inputs[2], run->out[2], dscale, dscale + channels);
+    shape.training = false;
+    k->batch_norm_backward(&shape, inputs[1], inputs[2], run->out[3], run->out[4],
+                           run->out[4] + channels);
 }
 
 static void reducing_kernels(void)
@@ -197,14 +198,15 @@ static void reducing_kernels(void)
             EVERYWHERE(rows_case, width, count);
             EVERYWHERE(softmax_case, count, width);
             EVERYWHERE(cross_entropy_case, count, width);
-            if (count > 0) EVERYWHERE(norm_case, count, width);
+            for (int relu = 0; relu < 2 && count > 0; relu++)
+                EVERYWHERE(norm_case, count, width, relu);
         }
     EVERYWHERE(reduce_case, 1, 5, 20000);
     EVERYWHERE(reduce_case, 1, 120001, 1);
     EVERYWHERE(reduce_case, 5000, 3, 7);
     EVERYWHERE(rows_case, 3, 40001);
-    EVERYWHERE(norm_case, 37, 3001);
-    EVERYWHERE(norm_case, 5000, 24);
+    EVERYWHERE(norm_case, 37, 3001, 1);
+    EVERYWHERE(norm_case, 5000, 24, 1);
 }
 
 // ---- pool.c, resample.c

@@ -2,9 +2,9 @@
 // outweigh the transforms, else direct. By the shape alone: the choice changes the last bits.
 #include "core/cpu/kernels/conv.h"
 
-// Fewer results, and the transform of the weights (36 values for each 9 or 25) costs more than is
-// saved.
-enum { LEAST_TILES = 64 };
+// With fewer images or tiles of results, the transform of the weights (36 values for each 9 or 25)
+// costs more than is saved.
+enum { LEAST_IMAGES = 16, LEAST_TILES = 64 };
 
 static bool winograd_pays(const ConvShape *s)
 {
@@ -12,7 +12,8 @@ static bool winograd_pays(const ConvShape *s)
     int64_t rows = (s->out_height + out - 1) / out, columns = (s->out_width + out - 1) / out;
     return (kernel == 3 || kernel == 5) && s->kernel_width == kernel && s->stride == 1 &&
            s->dilation == 1 && s->in_channels % WINOGRAD_CHANNELS == 0 &&
-           s->out_channels % WINOGRAD_CHANNELS == 0 && s->batch * rows * columns >= LEAST_TILES;
+           s->out_channels % WINOGRAD_CHANNELS == 0 && s->batch >= LEAST_IMAGES &&
+           s->batch * rows * columns >= LEAST_TILES;
 }
 
 static void conv2d(const ConvShape *s, const float *x, const float *weight, const float *bias,

@@ -4,11 +4,9 @@
 #include "core/cpu/kernels/list.h"
 #include "core/cpu/vmath.h"
 
-// ---- Statistics
-// ---------------------------------------------------------------------------------- Two passes
-// over each block while it is in the cache: first its mean m, then the sums of x - m and (x - m)^2.
-// Both are small whatever the offset of x, so float suffices; the blocks are combined in double
-// (Chan, Golub, LeVeque 1983).
+// ---- Statistics: two passes over each block while it is in the cache, first its mean m, then the
+// sums of x - m and (x - m)^2. Both are small whatever the offset of x, so float suffices; the blocks
+// are combined in double (Chan, Golub, LeVeque 1983). ----
 
 typedef struct StatisticsCall {
     Columns plan;
@@ -105,85 +103,90 @@ static void batch_norm_statistics(int64_t rows, int64_t channels, const float *x
         combine_blocks(&call, first, smaller(PANEL, channels - first), mean, variance);
 }
 
-// ---- Application
-// --------------------------------------------------------------------------------- Elementwise
-// with coefficients per channel, which are repeated to a wide row first.
+// ---- Application: elementwise, with coefficients per channel that are repeated to a wide row ----
 
 typedef struct ApplyCall {
     int64_t count, wide;
+    bool relu;
     const float *x, *dy;
-    const float *mean, *factor, *slope, *offset; // wide rows
+    const float *mean, *factor, *shift; // wide rows: (x - mean) * factor + shift
+    const float *slope, *offset;        // wide rows, backward
     float *out;
 } ApplyCall;
+
+// (x - mean) * factor + shift. The backward pass forms it again, in the same bits, to know what relu
+// let through: cheaper than reading y.
+static inline float normalised(const ApplyCall *call, float x, int64_t j)
+{
+    return multiply_add(x - call->mean[j], call->factor[j], call->shift[j]);
+}
 
 static void apply_rows(const void *context, int64_t begin, int64_t end, int thread)
 {
     (void)thread;
-    const ApplyCall *call = context;
-    const float *restrict mean = call->mean, *restrict factor = call->factor;
-    const float *restrict offset = call->offset;
+    const ApplyCall call = *(const ApplyCall *)context;
     for (int64_t row = begin; row < end; row++) {
-        const float *restrict x = call->x + row * call->wide;
-        float *restrict y = call->out + row * call->wide;
-        const int64_t columns = smaller(call->wide, call->count - row * call->wide);
-        for (int64_t j = 0; j < columns; j++)
-            y[j] = multiply_add(x[j] - mean[j], factor[j], offset[j]);
+        const float *restrict x = call.x + row * call.wide;
+        float *restrict y = call.out + row * call.wide;
+        const int64_t columns = smaller(call.wide, call.count - row * call.wide);
+        if (call.relu)
+            for (int64_t j = 0; j < columns; j++) {
+                float value = normalised(&call, x[j], j);
+                y[j] = value > 0 ? value : 0;
+            }
+        else
+            for (int64_t j = 0; j < columns; j++) y[j] = normalised(&call, x[j], j);
     }
 }
 
-static void batch_norm_apply(int64_t rows, int64_t channels, const float *x, const float *mean,
-                             const float *inverse_deviation, const float *scale, const float *shift,
-                             float *y)
+// The first three wide rows of `memory`: mean, factor, shift.
+static ApplyCall apply_call(const BatchNormShape *s, int64_t wide, float *memory)
 {
-    const int64_t wide = channels * fold_of(channels), count = rows * channels;
-    float *coefficients = scratch(-1, 3 * wide * (int64_t)sizeof(float));
-    float *wide_mean = coefficients, *factor = coefficients + wide, *offset = factor + wide;
-    for (int64_t c = 0; c < channels; c++) {
-        wide_mean[c] = mean[c];
-        factor[c] = inverse_deviation[c] * scale[c];
-        offset[c] = shift[c];
+    float *mean = memory, *factor = mean + wide, *shift = factor + wide;
+    for (int64_t c = 0; c < s->channels; c++) {
+        mean[c] = s->mean[c];
+        factor[c] = s->inverse_deviation[c] * s->scale[c];
+        shift[c] = s->shift[c];
     }
-    repeat_phases(channels, wide, wide_mean);
-    repeat_phases(channels, wide, factor);
-    repeat_phases(channels, wide, offset);
-    ApplyCall call = {.count = count, .wide = wide, .x = x, .out = y};
-    call.mean = wide_mean;
+    for (int i = 0; i < 3; i++) repeat_phases(s->channels, wide, memory + i * wide);
+    ApplyCall call = {.count = s->rows * s->channels, .wide = wide, .relu = s->relu};
+    call.mean = mean;
     call.factor = factor;
-    call.offset = offset;
-    parallel_ranges((count + wide - 1) / wide, wide, apply_rows, &call);
+    call.shift = shift;
+    return call;
 }
 
-// ---- Backward
-// ------------------------------------------------------------------------------------ With g = dy
-// and z = (x - mean) / deviation: dshift = sum g, dscale = sum g z, and dx = scale / deviation (g -
-// mean(g) - z mean(g z)) where mean and deviation came from x, else scale / deviation g.
+static void batch_norm_apply(const BatchNormShape *s, const float *x, float *y)
+{
+    const int64_t wide = s->channels * fold_of(s->channels);
+    ApplyCall call = apply_call(s, wide, scratch(-1, 3 * wide * (int64_t)sizeof(float)));
+    call.x = x;
+    call.out = y;
+    parallel_ranges((call.count + wide - 1) / wide, wide, apply_rows, &call);
+}
+
+// ---- Backward: with g = dy where relu let through, else 0, and z = (x - mean) / deviation:
+//   dshift = sum g,   dscale = sum g z,   dx = scale / deviation (g - mean(g) - z mean(g z))
+// where mean and deviation came from x, else scale / deviation g. ----
 
 typedef struct BackwardCall {
     Columns plan;
-    const float *x, *dy, *mean;
-    float *partial; // (blocks, 2, channels): sums of dy and of dy (x - mean)
+    ApplyCall apply;
+    float *partial; // (blocks, 2, channels): sums of g and of g (x - mean)
 } BackwardCall;
 
-static void sum_gradients(const Panel *panel, int64_t stride, const float *restrict x,
-                          const float *restrict dy, const float *restrict mean,
-                          float *restrict sums, float *restrict products)
+static inline __attribute__((always_inline)) void
+sum_gradients(const ApplyCall *call, const bool relu, const Panel *panel, const float *restrict x,
+              const float *restrict dy, float *restrict sums, float *restrict products)
 {
-    const int64_t columns = panel->columns;
-    memset(sums, 0, (size_t)columns * sizeof(float));
-    memset(products, 0, (size_t)columns * sizeof(float));
-    int64_t row = 0;
-    for (; row + 2 <= panel->wide_rows; row += 2, x += 2 * stride, dy += 2 * stride)
-        for (int64_t j = 0; j < columns; j++) {
-            const int64_t k = j + stride;
-            sums[j] = (sums[j] + dy[j]) + dy[k];
-            products[j] = multiply_add(dy[j], x[j] - mean[j], products[j]);
-            products[j] = multiply_add(dy[k], x[k] - mean[j], products[j]);
-        }
-    for (; row <= panel->wide_rows; row++, x += stride, dy += stride) {
-        const int64_t present = row < panel->wide_rows ? columns : panel->rest;
+    memset(sums, 0, (size_t)panel->columns * sizeof(float));
+    memset(products, 0, (size_t)panel->columns * sizeof(float));
+    for (int64_t row = 0; row <= panel->wide_rows; row++, x += call->wide, dy += call->wide) {
+        const int64_t present = row < panel->wide_rows ? panel->columns : panel->rest;
         for (int64_t j = 0; j < present; j++) {
-            sums[j] += dy[j];
-            products[j] = multiply_add(dy[j], x[j] - mean[j], products[j]);
+            float g = relu && !(normalised(call, x[j], j) > 0) ? 0 : dy[j];
+            sums[j] += g;
+            products[j] = multiply_add(g, x[j] - call->mean[j], products[j]);
         }
     }
 }
@@ -191,66 +194,72 @@ static void sum_gradients(const Panel *panel, int64_t stride, const float *restr
 static void gradients_of_panels(const void *context, int64_t begin, int64_t end, int thread)
 {
     (void)thread;
-    const BackwardCall *call = context;
-    const Columns *plan = &call->plan;
-    float mean[PANEL], sums[PANEL], products[PANEL];
+    const BackwardCall *all = context;
+    const Columns *plan = &all->plan;
+    float sums[PANEL], products[PANEL];
     for (int64_t task = begin; task < end; task++) {
         Panel panel = panel_of(plan, task);
-        const size_t bytes = (size_t)panel.width * sizeof(float);
-        memcpy(mean, call->mean + panel.first, bytes);
-        repeat_phases(panel.width, panel.columns, mean);
-        sum_gradients(&panel, plan->wide, call->x + panel.offset, call->dy + panel.offset, mean,
-                      sums, products);
+        ApplyCall call = all->apply;
+        call.mean += panel.first, call.factor += panel.first, call.shift += panel.first;
+        const float *x = call.x + panel.offset, *dy = call.dy + panel.offset;
+        if (call.relu)
+            sum_gradients(&call, true, &panel, x, dy, sums, products);
+        else
+            sum_gradients(&call, false, &panel, x, dy, sums, products);
         add_phases(&panel, sums);
         add_phases(&panel, products);
-        float *out = call->partial + panel.block * 2 * plan->width + panel.first;
-        memcpy(out, sums, bytes);
-        memcpy(out + plan->width, products, bytes);
+        float *out = all->partial + panel.block * 2 * plan->width + panel.first;
+        memcpy(out, sums, (size_t)panel.width * sizeof(float));
+        memcpy(out + plan->width, products, (size_t)panel.width * sizeof(float));
     }
 }
 
 static void input_gradient_rows(const void *context, int64_t begin, int64_t end, int thread)
 {
     (void)thread;
-    const ApplyCall *call = context;
-    const float *restrict mean = call->mean, *restrict factor = call->factor;
-    const float *restrict slope = call->slope, *restrict offset = call->offset;
+    const ApplyCall call = *(const ApplyCall *)context;
+    const float *restrict slope = call.slope, *restrict offset = call.offset;
     for (int64_t row = begin; row < end; row++) {
-        const float *restrict x = call->x + row * call->wide;
-        const float *restrict dy = call->dy + row * call->wide;
-        float *restrict dx = call->out + row * call->wide;
-        const int64_t columns = smaller(call->wide, call->count - row * call->wide);
+        const float *restrict x = call.x + row * call.wide;
+        const float *restrict dy = call.dy + row * call.wide;
+        float *restrict dx = call.out + row * call.wide;
+        const int64_t columns = smaller(call.wide, call.count - row * call.wide);
         for (int64_t j = 0; j < columns; j++) {
-            float through_statistics = multiply_add(slope[j], x[j] - mean[j], offset[j]);
-            dx[j] = multiply_add(factor[j], dy[j], through_statistics);
+            float through_statistics = multiply_add(slope[j], x[j] - call.mean[j], offset[j]);
+            float g = call.relu && !(normalised(&call, x[j], j) > 0) ? 0 : dy[j];
+            dx[j] = multiply_add(call.factor[j], g, through_statistics);
         }
     }
 }
 
-static void batch_norm_backward(int64_t rows, int64_t channels, bool training, const float *x,
-                                const float *dy, const float *mean, const float *inverse_deviation,
-                                const float *scale, float *dx, float *dscale, float *dshift)
+static void batch_norm_backward(const BatchNormShape *s, const float *x, const float *dy, float *dx,
+                                float *dscale, float *dshift)
 {
-    BackwardCall sums = {.plan = columns_plan(rows, channels), .x = x, .dy = dy, .mean = mean};
-    const int64_t wide = sums.plan.wide, count = rows * channels, blocks = sums.plan.blocks;
-    float *memory = scratch(-1, (4 * wide + 2 * channels * (1 + blocks)) * (int64_t)sizeof(float));
-    float *wide_mean = memory, *factor = memory + wide, *slope = factor + wide,
-          *offset = slope + wide, *total = offset + wide;
+    const int64_t channels = s->channels;
+    BackwardCall sums = {.plan = columns_plan(s->rows, channels)};
+    const int64_t wide = sums.plan.wide, blocks = sums.plan.blocks;
+    float *memory = scratch(-1, (5 * wide + 2 * channels * (1 + blocks)) * (int64_t)sizeof(float));
+    float *slope = memory + 3 * wide, *offset = slope + wide, *total = offset + wide;
+    ApplyCall call = apply_call(s, wide, memory);
+    call.x = x;
+    call.dy = dy;
+    sums.apply = call;
     sums.partial = total + 2 * channels;
     parallel_ranges(blocks * sums.plan.panels, CHUNK, gradients_of_panels, &sums);
     add_blocks(blocks, 2 * channels, sums.partial, total);
     for (int64_t c = 0; c < channels; c++) {
         dshift[c] = total[c];
-        dscale[c] = total[channels + c] * inverse_deviation[c];
-        wide_mean[c] = mean[c];
-        factor[c] = inverse_deviation[c] * scale[c];
-        float share = training ? factor[c] / (float)rows : 0;
-        slope[c] = -share * inverse_deviation[c] * dscale[c];
+        dscale[c] = total[channels + c] * s->inverse_deviation[c];
+        float share = s->training ? call.factor[c] / (float)s->rows : 0;
+        slope[c] = -share * s->inverse_deviation[c] * dscale[c];
         offset[c] = -share * dshift[c];
     }
-    for (int i = 0; i < 4; i++) repeat_phases(channels, wide, memory + i * wide);
-    ApplyCall call = {count, wide, x, dy, wide_mean, factor, slope, offset, dx};
-    parallel_ranges((count + wide - 1) / wide, wide, input_gradient_rows, &call);
+    repeat_phases(channels, wide, slope);
+    repeat_phases(channels, wide, offset);
+    call.slope = slope;
+    call.offset = offset;
+    call.out = dx;
+    parallel_ranges((call.count + wide - 1) / wide, wide, input_gradient_rows, &call);
 }
 
 void KERNEL(enter_norm)(Kernels *table)
