@@ -83,11 +83,14 @@ typedef struct GridShape {
     int64_t batch, in_height, in_width, channels, out_height, out_width;
 } GridShape;
 
+// A relu joined to a normalisation: y = max(0, normalised x), or y = normalised max(0, x).
+typedef enum NormRelu { NORM_RELU_NONE, NORM_RELU_AFTER, NORM_RELU_BEFORE } NormRelu;
+
 // Normalisation of (rows, channels); the arrays have a value for each channel.
 typedef struct BatchNormShape {
     int64_t rows, channels;
     bool training; // the statistics came from x itself: the gradient flows through them
-    bool relu;     // y = max(0, normalised)
+    NormRelu relu;
     const float *mean, *inverse_deviation, *scale, *shift;
 } BatchNormShape;
 
@@ -152,10 +155,9 @@ typedef struct Kernels {
                                    const int32_t *labels, const float *dlosses, float *dlogits);
 
     // norm.c. x is (rows, channels). statistics: mean and biased variance per channel, summed in
-    // double over fixed blocks of rows. apply: y = (x - mean) * inverse_deviation * scale + shift,
-    // and relu of that where asked.
-    void (*batch_norm_statistics)(int64_t rows, int64_t channels, const float *x, float *mean,
-                                  float *variance);
+    // double over fixed blocks of rows. apply: y = (x - mean) * inverse_deviation * scale + shift.
+    void (*batch_norm_statistics)(int64_t rows, int64_t channels, NormRelu relu, const float *x,
+                                  float *mean, float *variance);
     void (*batch_norm_apply)(const BatchNormShape *shape, const float *x, float *y);
     void (*batch_norm_backward)(const BatchNormShape *shape, const float *x, const float *dy,
                                 float *dx, float *dscale, float *dshift);

@@ -10,6 +10,9 @@
 // ---- arithmetic.c: element by element; shapes broadcast as in numpy (aligned at the right, 1
 // repeats) ----
 Tensor *add(Tensor *a, Tensor *b);
+// a + b of equal shapes, written over a: a must be fresh from an operator whose backward pass does
+// not read its result (convolution, linear), and must not be used again.
+Tensor *add_over(Tensor *a, Tensor *b);
 Tensor *subtract(Tensor *a, Tensor *b);
 Tensor *multiply(Tensor *a, Tensor *b);
 Tensor *divide(Tensor *a, Tensor *b);
@@ -83,7 +86,7 @@ Tensor *adaptive_avg_pool2d(Tensor *x, int64_t height, int64_t width);
 typedef struct BatchNorm {
     float momentum, epsilon;
     bool training;
-    bool relu; // relu(batch_norm(x)) in one pass
+    NormRelu relu; // relu(batch_norm(x)) or batch_norm(relu(x)) as one operator
 } BatchNorm;
 Tensor *batch_norm(Tensor *x, Tensor *weight, Tensor *bias, Tensor *running_mean,
                    Tensor *running_variance, BatchNorm how);

@@ -11,15 +11,19 @@
 #include "core/arena.h"
 #include "core/error.h"
 
-// Memory in the arena that nothing uses any more, listed in itself.
-typedef struct Spare {
-    struct Spare *next;
+// In front of an intermediate's gradient. An array that several tensors have as their gradient
+// (identity, reshape, both sides of a sum) is changed by none of them; without users it is a spare.
+typedef struct Gradient {
+    int users;
     int64_t bytes;
-} Spare;
+    struct Gradient *next; // in the list of spares
+    char padding[40];      // the values begin at a cache line
+} Gradient;
+_Static_assert(sizeof(Gradient) == 64, "a gradient's values are not aligned");
 
 struct Tape {
     Arena *arena;
-    Spare *spares;
+    Gradient *spares;
     const Kernels *kernels;
     bool recording;
     Node **nodes; // grows with malloc, kept over resets
@@ -174,26 +178,32 @@ static void mark_written(Tape *tape, Tensor *tensor)
     tape->written[tape->written_count++] = tensor;
 }
 
-enum { LEAST_SPARE = 4096 }; // smaller arrays are not worth the search
-
-static float *gradient_memory(Tape *tape, const Tensor *tensor)
+static Gradient *gradient_of(float *values)
 {
-    int64_t bytes = tensor->count * 4;
-    for (Spare **link = &tape->spares; *link; link = &(*link)->next) {
-        if ((*link)->bytes != bytes) continue;
-        Spare *found = *link;
-        *link = found->next;
-        return (float *)(void *)found;
-    }
-    return tape_allocate(tape, bytes);
+    return (Gradient *)(void *)values - 1;
 }
 
-static void give_back(Tape *tape, const Tensor *tensor, float *gradient)
+// An array for a gradient of this tensor, with one user.
+static float *gradient_create(Tape *tape, const Tensor *tensor)
 {
-    if (tensor->count * 4 < LEAST_SPARE) return;
-    Spare *spare = (Spare *)(void *)gradient;
-    *spare = (Spare){tape->spares, tensor->count * 4};
-    tape->spares = spare;
+    int64_t bytes = tensor->count * 4;
+    Gradient **link = &tape->spares;
+    while (*link && (*link)->bytes != bytes) link = &(*link)->next;
+    Gradient *gradient = *link;
+    if (gradient)
+        *link = gradient->next;
+    else
+        gradient = tape_allocate(tape, (int64_t)sizeof *gradient + bytes);
+    *gradient = (Gradient){.users = 1, .bytes = bytes};
+    return (float *)(void *)(gradient + 1);
+}
+
+static void gradient_release(Tape *tape, float *values)
+{
+    Gradient *gradient = gradient_of(values);
+    if (--gradient->users > 0) return;
+    gradient->next = tape->spares;
+    tape->spares = gradient;
 }
 
 float *grad_begin(Node *node, int i)
@@ -201,12 +211,9 @@ float *grad_begin(Node *node, int i)
     Tensor *input = node->inputs[i];
     if (!input || !input->needs_grad) return NULL;
     Tape *tape = node->output->tape;
-    bool fresh = !input->grad_written;
-    if (!input->grad || (fresh && input->grad_shared)) { // shared in an earlier backward pass
-        input->grad = gradient_memory(tape, input);
-        input->grad_shared = false;
-    }
-    return node->pending[i] = fresh ? input->grad : gradient_memory(tape, input);
+    if (input->grad_written) return node->pending[i] = gradient_create(tape, input);
+    if (input->tape) input->grad = gradient_create(tape, input);
+    return node->pending[i] = input->grad;
 }
 
 // y = a + b of equal shapes.
@@ -231,19 +238,20 @@ void grad_end(Node *node, int i)
     if (!written) return;
     if (written == input->grad) {
         mark_written(tape, input);
-    } else if (input->grad_shared) {
+    } else if (input->tape && gradient_of(input->grad)->users > 1) {
         add_arrays(tape->kernels, input->count, input->grad, written, written);
+        gradient_release(tape, input->grad);
         input->grad = written;
-        input->grad_shared = false;
     } else {
         tape->kernels->accumulate(input->count, 1, written, input->grad);
-        give_back(tape, input, written);
+        gradient_release(tape, written);
     }
 }
 
-void grad_pass(Node *node, int i, float *gradient)
+void grad_pass(Node *node, int i)
 {
     Tensor *input = node->inputs[i];
+    float *gradient = node->output->grad;
     if (!input || !input->needs_grad) return;
     if (!input->tape || input->grad_written) { // a parameter's own array, or a sum: copy or add
         float *own = grad_begin(node, i);
@@ -253,32 +261,30 @@ void grad_pass(Node *node, int i, float *gradient)
         return;
     }
     input->grad = gradient;
-    input->grad_shared = node->output->grad_shared = true;
+    gradient_of(gradient)->users++;
     mark_written(node->output->tape, input);
 }
 
-static void run_backward(Tape *tape, const Tensor *last)
+// The root's gradient stays; every other's memory is free after its node's turn.
+static void run_backward(Tape *tape, const Tensor *root)
 {
     for (int i = tape->count - 1; i >= 0; i--) {
         Tensor *output = tape->nodes[i]->output;
         if (!output->grad_written) continue;
         tape->nodes[i]->backward(tape->nodes[i]);
-        if (output == last || output->grad_shared) continue;
-        give_back(tape, output, output->grad);
+        output->grad_written = false;
+        if (output == root) continue;
+        gradient_release(tape, output->grad);
         output->grad = NULL;
     }
-    // A later backward of the same step starts from clean intermediates; only persistent gradients
-    // add up.
-    for (int i = 0; i < tape->count; i++) tape->nodes[i]->output->grad_written = false;
 }
 
 static Tape *start(Tensor *y)
 {
     if (!y->tape || !y->needs_grad)
         panic("backward: the tensor of shape %s does not depend on any parameter", shape_text(y));
-    y->grad = tape_allocate(y->tape, y->count * 4);
+    y->grad = gradient_create(y->tape, y);
     y->grad_written = true;
-    y->grad_shared = false;
     return y->tape;
 }
 

@@ -71,8 +71,8 @@ float *grad_begin(Node *node, int i);
 float *grad_begin_or_spare(Node *node, int i);
 void grad_end(Node *node, int i);
 
-// The gradient of input i is this array as it stands (identity, reshape): no copy is made where
-// that is safe.
-void grad_pass(Node *node, int i, float *gradient);
+// The gradient of input i is that of the output as it stands (identity, reshape): no copy is made
+// where that is safe.
+void grad_pass(Node *node, int i);
 
 #endif

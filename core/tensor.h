@@ -24,7 +24,6 @@ typedef struct Tensor {
     float *grad;   // same shape as data; for a persistent tensor allocated with it where needs_grad
     bool needs_grad;
     bool grad_written; // grad holds something since the last step began
-    bool grad_shared;  // grad is another tensor's array: add out of place
     struct Tape *tape; // NULL: persistent
 } Tensor;
 

@@ -153,10 +153,9 @@ void *scratch(int thread, int64_t bytes)
     if (thread < -1 || thread >= MAX_THREADS) panic("scratch of thread %d", thread);
     int slot = thread + 1;
     if (scratches[slot].size < bytes) {
-        int64_t size = bytes + bytes / 4;
         free(scratches[slot].memory);
-        scratches[slot].memory = allocate_pages((uint64_t)size);
-        scratches[slot].size = size;
+        scratches[slot].memory = allocate_pages((uint64_t)bytes);
+        scratches[slot].size = bytes;
     }
     return scratches[slot].memory;
 }

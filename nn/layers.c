@@ -72,21 +72,26 @@ Tensor *conv_transpose_forward(const ConvTransposeLayer *layer, Tensor *x)
     return conv_transpose2d(x, layer->weight, layer->bias, layer->how);
 }
 
-static Tensor *normalise(const BatchNormLayer *layer, Tensor *x, bool training, bool rectify)
+static Tensor *normalise(const BatchNormLayer *layer, Tensor *x, bool training, NormRelu relu)
 {
-    BatchNorm how = {layer->momentum, layer->epsilon, training, rectify};
+    BatchNorm how = {layer->momentum, layer->epsilon, training, relu};
     return batch_norm(x, layer->weight, layer->bias, layer->running_mean, layer->running_variance,
                       how);
 }
 
 Tensor *batch_norm_forward(const BatchNormLayer *layer, Tensor *x, bool training)
 {
-    return normalise(layer, x, training, false);
+    return normalise(layer, x, training, NORM_RELU_NONE);
 }
 
 Tensor *batch_norm_relu_forward(const BatchNormLayer *layer, Tensor *x, bool training)
 {
-    return normalise(layer, x, training, true);
+    return normalise(layer, x, training, NORM_RELU_AFTER);
+}
+
+Tensor *relu_batch_norm_forward(const BatchNormLayer *layer, Tensor *x, bool training)
+{
+    return normalise(layer, x, training, NORM_RELU_BEFORE);
 }
 
 Tensor *dropout_forward(Tensor *x, float probability, const char *name, Mode mode)

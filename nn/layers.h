@@ -53,6 +53,7 @@ Tensor *conv_forward(const Conv2dLayer *layer, Tensor *x);
 Tensor *conv_transpose_forward(const ConvTransposeLayer *layer, Tensor *x);
 Tensor *batch_norm_forward(const BatchNormLayer *layer, Tensor *x, bool training);
 Tensor *batch_norm_relu_forward(const BatchNormLayer *layer, Tensor *x, bool training);
+Tensor *relu_batch_norm_forward(const BatchNormLayer *layer, Tensor *x, bool training);
 // The name keeps the masks of a network's several dropouts apart.
 Tensor *dropout_forward(Tensor *x, float probability, const char *name, Mode mode);
 

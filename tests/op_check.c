@@ -252,7 +252,8 @@ static bool run_adaptive_avg_pool2d(Case *c)
 // y1 and y2 are the running values after the call.
 static bool run_batch_norm(Case *c)
 {
-    BatchNorm how = {real(c, "momentum", 0.1), real(c, "eps", 1e-5), flag(c, "training"), false};
+    BatchNorm how = {real(c, "momentum", 0.1), real(c, "eps", 1e-5), flag(c, "training"),
+                     NORM_RELU_NONE};
     if (c->inputs != 5) return fail(&c->error, "%d inputs, not 5", c->inputs);
     c->y[0] = batch_norm(c->x[0], c->x[1], c->x[2], c->stored[3], c->stored[4], how);
     c->y[1] = c->stored[3];

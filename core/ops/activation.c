@@ -148,7 +148,7 @@ static void add_noise_backward(Node *node)
     const Noise *noise = node->saved;
     Tensor *y = node->output;
     Broadcast all = flat(y->count);
-    grad_pass(node, 0, y->grad);
+    grad_pass(node, 0);
     float *ddeviation = grad_begin(node, 1);
     if (!ddeviation) return;
     tape_kernels(y->tape)->binary(BINARY_MUL, &all, y->grad, noise->values, ddeviation);

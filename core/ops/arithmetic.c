@@ -71,7 +71,7 @@ static void sum_to_input(Node *node, int i, const float *whole, float *gradient)
 static void pass_to_input(Node *node, int i)
 {
     if (same_shape(node->inputs[i], node->output)) {
-        grad_pass(node, i, node->output->grad);
+        grad_pass(node, i);
         return;
     }
     float *gradient = grad_begin(node, i);
@@ -135,6 +135,18 @@ static void add_backward(Node *node)
 Tensor *add(Tensor *a, Tensor *b)
 {
     return binary("add", BINARY_ADD, a, b, add_backward);
+}
+
+Tensor *add_over(Tensor *a, Tensor *b)
+{
+    Tensor *inputs[] = {a, b};
+    Tape *tape = float_inputs("add_over", 2, inputs);
+    if (!same_shape(a, b) || !a->tape) panic("add_over: %s and %s", shape_text(a), shape_text(b));
+    Tensor *y = tape_input(tape, a);
+    tape_kernels(tape)->binary(BINARY_ADD, &(Broadcast){1, {a->count}, {1}, {1}}, a->data, b->data,
+                               y->data);
+    record(y, add_backward, 2, inputs, NULL, 0);
+    return y;
 }
 
 // y = a - b:   da = dy,   db = -dy

@@ -2,7 +2,7 @@
 #include "core/ops.h"
 
 static const OperatorInfo operators[] = {
-    {"add", "a + b"},
+    {"add, add_over", "a + b"},
     {"subtract", "a - b"},
     {"multiply", "a b"},
     {"divide", "a / b"},

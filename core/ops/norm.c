@@ -3,8 +3,9 @@
 // In training, mean and variance (biased) are x's own, and the gradient flows through them:
 //   dx = weight / sd (dy - mean(dy) - xh mean(dy xh)),   xh = (x - mean) / sd
 //   dweight = sum dy xh,   dbias = sum dy
-// Otherwise they are the running ones, constants: dx = weight / sd dy. With how.relu, y is max(0, that),
-// and dy above is dy where y > 0, else 0: one pass over memory less, and no second result to keep.
+// Otherwise they are the running ones, constants: dx = weight / sd dy. With a relu
+// after, y is max(0, that), and dy above is dy where y > 0, else 0; with a relu before, x above is
+// max(0, x), and dx is 0 where x <= 0: passes over memory less, and no second result to keep.
 #include <stddef.h>
 #include "core/error.h"
 #include "core/ops.h"
@@ -58,7 +59,7 @@ Tensor *batch_norm(Tensor *x, Tensor *weight, Tensor *bias, Tensor *running_mean
     if (how.training) {
         mean = tape_allocate(tape, channels * 4);
         variance = tape_allocate(tape, channels * 4);
-        kernels->batch_norm_statistics(shape.rows, channels, x->data, mean, variance);
+        kernels->batch_norm_statistics(shape.rows, channels, how.relu, x->data, mean, variance);
         float unbiased = shape.rows > 1 ? (float)shape.rows / (float)(shape.rows - 1) : 1;
         update_running(tape, mean, 1, how.momentum, running_mean);
         update_running(tape, variance, unbiased, how.momentum, running_variance);

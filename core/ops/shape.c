@@ -16,7 +16,7 @@ static StridedCopy reversed(const StridedCopy *copy)
 
 static void reshape_backward(Node *node)
 {
-    grad_pass(node, 0, node->output->grad);
+    grad_pass(node, 0);
 }
 
 // The one size of -1 becomes what is left of x's elements.

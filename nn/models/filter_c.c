@@ -39,7 +39,7 @@ static Block block_create(Parameters *parameters, const char *name, int64_t in, 
 static Tensor *block_forward(const Block *block, Tensor *x, bool training)
 {
     for (int i = 0; i < 2; i++)
-        x = batch_norm_forward(&block->norm[i], relu(conv_forward(&block->conv[i], x)), training);
+        x = relu_batch_norm_forward(&block->norm[i], conv_forward(&block->conv[i], x), training);
     return x;
 }
 

@@ -53,7 +53,7 @@ static Tensor *block_forward(const Block *block, Tensor *x, bool training)
     Tensor *shortcut = block->changes_shape ? conv_forward(&block->shortcut, a) : x;
     Tensor *y = conv_forward(&block->conv1, a);
     y = conv_forward(&block->conv2, batch_norm_relu_forward(&block->bn2, y, training));
-    return add(y, shortcut);
+    return add_over(y, shortcut);
 }
 
 static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)

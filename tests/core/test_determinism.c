@@ -61,7 +61,7 @@ static Tensor *loss_of(Network *network, Tape *tape, int step)
     Tensor *x = dropout(tape_input(tape, network->images), 0.1f, (RandomKey){3, 4, (uint32_t)step});
     Tensor *y = conv2d(x, p[0], p[1], (Conv2d){.stride = 2, .padding = 1});
     y = batch_norm(y, p[6], p[7], network->running_mean, network->running_variance,
-                   (BatchNorm){0.1f, 1e-5f, true, true});
+                   (BatchNorm){0.1f, 1e-5f, true, NORM_RELU_AFTER});
     y = conv_transpose2d(elu(y), p[2], p[3], (Conv2d){.stride = 2, .padding = 1});
     y = resample2d(hyperbolic_tangent(y), SIZE, SIZE, RESAMPLE_BICUBIC, true);
     y = max_pool2d(softplus(y), (Pool2d){.kernel = 3, .stride = 2});

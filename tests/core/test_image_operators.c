@@ -106,7 +106,7 @@ static Tensor *call_batch_norm(Tensor *const *x, const How *how)
 {
     return batch_norm(
         x[0], x[1], x[2], x[3], x[4],
-        (BatchNorm){(float)how->number[0], (float)how->number[1], how->training, false});
+        (BatchNorm){(float)how->number[0], (float)how->number[1], how->training, NORM_RELU_NONE});
 }
 
 static void batch_norms(void)
@@ -129,7 +129,7 @@ static void batch_norms(void)
 
 // One step of y = batch_norm(x) and relu, in one operator or two: y, then the gradients of x, weight
 // and bias of sum(y^2).
-static float *norm_and_relu(bool together, bool training)
+static float *norm_and_relu(bool together, NormRelu order, bool training)
 {
     enum { X = 500 * 6, CHANNELS = 6 };
     Tape *tape = tape_create(cpu_kernels());
@@ -138,9 +138,11 @@ static float *norm_and_relu(bool together, bool training)
     for (uint32_t i = 0; i < 5; i++)
         cpu_kernels()->uniform(p[i]->count, i == 1 || i == 4 ? .5f : -1, 1, (RandomKey){1, i, 0},
                                p[i]->data);
-    BatchNorm how = {.1f, 1e-5f, training, together};
-    Tensor *y = batch_norm(add(tape_input(tape, x), x), p[1], p[2], p[3], p[4], how);
-    if (!together) y = relu(y);
+    BatchNorm how = {.1f, 1e-5f, training, together ? order : NORM_RELU_NONE};
+    Tensor *y = add(tape_input(tape, x), x);
+    if (!together && order == NORM_RELU_BEFORE) y = relu(y);
+    y = batch_norm(y, p[1], p[2], p[3], p[4], how);
+    if (!together && order == NORM_RELU_AFTER) y = relu(y);
     float *results = allocate((2 * X + 2 * CHANNELS) * sizeof *results);
     memcpy(results, y->data, X * sizeof *results);
     backward(sum(square(y), ALL_DIMENSIONS, false));
@@ -155,9 +157,12 @@ static float *norm_and_relu(bool together, bool training)
 static void batch_norm_with_relu_is_both_in_turn(void)
 {
     enum { COUNT = 2 * 500 * 6 + 2 * 6 };
-    for (int training = 0; training < 2; training++) {
-        float *one = norm_and_relu(true, training), *two = norm_and_relu(false, training);
-        check(memcmp(one, two, COUNT * sizeof *one) == 0, "other bits, training %d", training);
+    for (int number = 0; number < 4; number++) {
+        bool training = number % 2;
+        NormRelu order = number < 2 ? NORM_RELU_AFTER : NORM_RELU_BEFORE;
+        float *one = norm_and_relu(true, order, training);
+        float *two = norm_and_relu(false, order, training);
+        check(memcmp(one, two, COUNT * sizeof *one) == 0, "other bits, case %d", number);
         free(one);
         free(two);
     }
@@ -172,7 +177,7 @@ static void batch_norm_moves_the_running_values_in_training_only(void)
     center->data[0] = 2;
     variance->data[0] = 5;
     for (int training = 0; training < 2; training++) {
-        BatchNorm how = {.1f, 1e-5f, training, false};
+        BatchNorm how = {.1f, 1e-5f, training, NORM_RELU_NONE};
         batch_norm(tape_input(tape, x), weight, weight, center, variance, how);
         double expected[] = {training ? 2.2 : 2, training ? 4.5 + 3.8 / 3 : 5};
         check(fabs((double)center->data[0] - expected[0]) < 1e-6, "mean %g",

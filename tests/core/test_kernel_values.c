@@ -284,7 +284,7 @@ static void batch_norm(void)
     for (int i = 0; i < ROWS * CHANNELS; i++)
         x[i] = x[i] * (0.5f + (float)(i % CHANNELS)) + (i % 2 ? 1000.0f : 0.0f) +
                0.01f * (float)(i / CHANNELS);
-    k->batch_norm_statistics(ROWS, CHANNELS, x, mean, variance);
+    k->batch_norm_statistics(ROWS, CHANNELS, NORM_RELU_NONE, x, mean, variance);
     for (int c = 0; c < CHANNELS; c++) {
         double m = 0, v = 0;
         for (int r = 0; r < ROWS; r++) m += (double)x[r * CHANNELS + c] / ROWS;
@@ -296,7 +296,7 @@ static void batch_norm(void)
         inverse[c] = 1 / sqrtf(variance[c] + 1e-5f);
         scale[c] = 0.5f + 0.1f * (float)c;
     }
-    BatchNormShape shape = {ROWS, CHANNELS, true, false, mean, inverse, scale, mean};
+    BatchNormShape shape = {ROWS, CHANNELS, true, NORM_RELU_NONE, mean, inverse, scale, mean};
     k->batch_norm_apply(&shape, x, y);
     k->batch_norm_backward(&shape, x, dy, dx, dscale, dshift);
     shape.training = false;

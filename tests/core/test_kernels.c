@@ -177,8 +177,8 @@ static void norm_case(const Run *run, const int64_t *size)
     const Kernels *k = run->kernels;
     const int64_t rows = size[0], channels = size[1];
     float *mean = run->out[0], *variance = mean + channels, *dscale = variance + channels;
-    k->batch_norm_statistics(rows, channels, inputs[1], mean, variance);
-    BatchNormShape shape = {rows, channels,  true,      size[2] == 1,
+    k->batch_norm_statistics(rows, channels, (NormRelu)size[2], inputs[1], mean, variance);
+    BatchNormShape shape = {rows, channels,  true,      (NormRelu)size[2],
                             mean, inputs[4], inputs[3], inputs[2]};
     k->batch_norm_apply(&shape, inputs[1], run->out[1]);
     k->batch_norm_backward(&shape, inputs[1], inputs[2], run->out[2], dscale, dscale + channels);
@@ -198,7 +198,7 @@ static void reducing_kernels(void)
             EVERYWHERE(rows_case, width, count);
             EVERYWHERE(softmax_case, count, width);
             EVERYWHERE(cross_entropy_case, count, width);
-            for (int relu = 0; relu < 2 && count > 0; relu++)
+            for (int relu = 0; relu < 3 && count > 0; relu++)
                 EVERYWHERE(norm_case, count, width, relu);
         }
     EVERYWHERE(reduce_case, 1, 5, 20000);

@@ -415,7 +415,7 @@ static void misuse_sum(Tensor *a, Tensor *b)
 }
 static void misuse_batch_norm(Tensor *a, Tensor *b)
 {
-    batch_norm(a, b, b, b, b, (BatchNorm){.1f, 1e-5f, true, false});
+    batch_norm(a, b, b, b, b, (BatchNorm){.1f, 1e-5f, true, NORM_RELU_NONE});
 }
 static void misuse_grid_sample(Tensor *a, Tensor *b)
 {

@@ -55,22 +55,42 @@ static void every_use_counts(void)
 }
 
 // add hands its own gradient on to both inputs without a copy. When one of them gets more, the
-// other's must not change, nor the output's, which reshape has shared as well.
+// other's must not change, nor that of a third, which an earlier sum has shared as well.
 static void shared_gradients_stay_apart(void)
 {
     Tape *tape = tape_create(cpu_kernels());
     Tensor *a = filled(parameter_create(SHAPE(2)), (float[]){1, 2});
     Tensor *b = filled(parameter_create(SHAPE(2)), (float[]){5, 7});
     Tensor *zeros = tensor_create(SHAPE(2)), *zero = tape_input(tape, zeros);
-    Tensor *p = add(a, zero), *q = add(b, zero);
+    Tensor *c = filled(parameter_create(SHAPE(2)), (float[]){0, 0});
+    Tensor *p = add(a, zero), *q = add(b, zero), *third = add(c, zero);
     Tensor *used_before = multiply(p, p); // its share of dp comes after that of the addition
-    Tensor *r = reshape(add(p, q), 2, (int64_t[]){1, 2});
+    Tensor *r = reshape(add(add(p, q), third), 2, (int64_t[]){1, 2});
     Tensor *loss =
         add(sum(multiply(r, r), ALL_DIMENSIONS, false), sum(used_before, ALL_DIMENSIONS, false));
     backward(loss);
     CHECK_ARRAY("dp", a->grad, 2 * 6 + 2 * 1, 2 * 9 + 2 * 2);
     CHECK_ARRAY("dq", b->grad, 12, 18);
-    CHECK_ARRAY("dr", r->grad, 12, 18);
+    CHECK_ARRAY("dthird", c->grad, 12, 18);
+    tape_free(tape);
+    tensor_free(a);
+    tensor_free(b);
+    tensor_free(c);
+    tensor_free(zeros);
+}
+
+static void a_sum_written_over_its_first_part_is_the_sum(void)
+{
+    Tape *tape = tape_create(cpu_kernels());
+    Tensor *a = filled(parameter_create(SHAPE(2)), (float[]){1, 2});
+    Tensor *b = filled(parameter_create(SHAPE(2)), (float[]){5, 7});
+    Tensor *zeros = tensor_create(SHAPE(2));
+    Tensor *y = add_over(affine(3, add(a, tape_input(tape, zeros)), 1), b);
+    check(y->data[0] == 9 && y->data[1] == 14, "3 a + 1 + b: %g %g", (double)y->data[0],
+          (double)y->data[1]);
+    backward(sum(square(y), ALL_DIMENSIONS, false));
+    CHECK_ARRAY("da", a->grad, 2 * 9 * 3, 2 * 14 * 3);
+    CHECK_ARRAY("db", b->grad, 2 * 9, 2 * 14);
     tape_free(tape);
     tensor_free(a);
     tensor_free(b);
@@ -241,6 +261,8 @@ int main(int argc, char **argv)
         {"a_diamond_adds_both_ways", a_diamond_adds_both_ways},
         {"every_use_counts", every_use_counts},
         {"shared_gradients_stay_apart", shared_gradients_stay_apart},
+        {"a_sum_written_over_its_first_part_is_the_sum",
+         a_sum_written_over_its_first_part_is_the_sum},
         {"two_shares_of_one_parameter_by_pass_do_not_alias",
          two_shares_of_one_parameter_by_pass_do_not_alias},
         {"detach_cuts_the_gradient", detach_cuts_the_gradient},

@@ -10,6 +10,7 @@
 #ifndef SIEVE_CORE_CPU_KERNELS_COLUMNS_H
 #define SIEVE_CORE_CPU_KERNELS_COLUMNS_H
 
+#include <stdbool.h>
 #include <string.h>
 #include "core/cpu/kernels/ranges.h"
 
@@ -77,20 +78,27 @@ static inline void repeat_phases(int64_t width, int64_t columns, float *values)
     for (int64_t j = width; j < columns; j++) values[j] = values[j - width];
 }
 
-// sums[j] = sum over the block's wide rows of x[row][j]. Four rows at a time, each column still
-// from top to bottom.
-static inline void sum_columns(const Panel *panel, int64_t stride, const float *restrict x,
-                               float *restrict sums)
+static inline __attribute__((always_inline)) float rectified(const bool rectify, float x)
+{
+    return rectify && x < 0 ? 0 : x; // a NaN stays one
+}
+
+// sums[j] = sum over the block's wide rows of x[row][j], or of max(x, 0). Four rows at a time, each
+// column still from top to bottom.
+static inline __attribute__((always_inline)) void sum_columns(const Panel *panel,
+                                                              const bool rectify, int64_t stride,
+                                                              const float *restrict x,
+                                                              float *restrict sums)
 {
     const int64_t columns = panel->columns;
     int64_t row = 0;
     memset(sums, 0, (size_t)columns * sizeof(float));
     for (; row + 4 <= panel->wide_rows; row += 4, x += 4 * stride)
         for (int64_t j = 0; j < columns; j++)
-            sums[j] = (((sums[j] + x[j]) + x[j + stride]) + x[j + 2 * stride]) + x[j + 3 * stride];
+            for (int64_t r = 0; r < 4; r++) sums[j] += rectified(rectify, x[j + r * stride]);
     for (; row <= panel->wide_rows; row++, x += stride) { // the last whole rows and the partial one
         const int64_t present = row < panel->wide_rows ? columns : panel->rest;
-        for (int64_t j = 0; j < present; j++) sums[j] += x[j];
+        for (int64_t j = 0; j < present; j++) sums[j] += rectified(rectify, x[j]);
     }
 }
 

@@ -32,8 +32,8 @@ static void pack_panels(const ConvShape *s, int64_t pixels, const float *dy, flo
         int64_t columns = tile_min(TILE_COLUMNS, s->out_channels - column);
         for (int64_t pixel = 0; pixel < pixels; pixel++, packed += TILE_COLUMNS) {
             const float *from = dy + pixel * s->out_channels + column;
-            for (int v = 0; v < TILE_VECTORS; v++)
-                store(packed + v * LANES, tile_load(from, columns, v));
+            for (int64_t j = 0; j < columns; j++) packed[j] = from[j];
+            for (int64_t j = columns; j < TILE_COLUMNS; j++) packed[j] = 0;
         }
     }
 }

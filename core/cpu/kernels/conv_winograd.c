@@ -171,6 +171,11 @@ typedef struct WeightTask {
     float *to;
 } WeightTask;
 
+static int64_t weight_plane(int64_t rows, int64_t columns)
+{
+    return rows * columns + PLANE_GAP;
+}
+
 static int64_t weight_place(int64_t rows, int64_t row, int64_t column)
 {
     return (column / PANEL_WIDTH * rows + row) * PANEL_WIDTH + column % PANEL_WIDTH;
@@ -179,14 +184,14 @@ static int64_t weight_place(int64_t rows, int64_t row, int64_t column)
 ALWAYS_INLINE void row_spectra(Transform *transform, const int kernel, const WeightTask *task,
                                int64_t row)
 {
-    int64_t tap = task->rows * task->columns;
+    int64_t tap = task->rows * task->columns, plane = weight_plane(task->rows, task->columns);
     for (int64_t c = 0; c < task->columns; c += LANES) {
         Square values;
         for (int i = 0; i < kernel * kernel; i++)
             values[i / kernel][i % kernel] = load(task->from + i * tap + row * task->columns + c);
         both_ways(transform, kernel, POINTS, values);
         float *to = task->to + weight_place(task->rows, row, c);
-        for (int f = 0; f < FREQUENCIES; f++) store(to + f * tap, values[f / POINTS][f % POINTS]);
+        for (int f = 0; f < FREQUENCIES; f++) store(to + f * plane, values[f / POINTS][f % POINTS]);
     }
 }
 
@@ -204,11 +209,12 @@ static void weight_spectra(void *context, int64_t row, int thread)
 ALWAYS_INLINE void row_of_weights(Transform *transform, const int kernel, const WeightTask *task,
                                   int64_t row)
 {
-    int64_t tap = task->rows * task->columns;
+    int64_t tap = task->rows * task->columns, plane = weight_plane(task->rows, task->columns);
     for (int64_t c = 0; c < task->columns; c += LANES) {
         Square values;
         const float *from = task->from + weight_place(task->rows, row, c);
-        for (int f = 0; f < FREQUENCIES; f++) values[f / POINTS][f % POINTS] = load(from + f * tap);
+        for (int f = 0; f < FREQUENCIES; f++)
+            values[f / POINTS][f % POINTS] = load(from + f * plane);
         both_ways(transform, POINTS, kernel, values);
         for (int i = 0; i < kernel * kernel; i++)
             store(task->to + i * tap + row * task->columns + c, values[i / kernel][i % kernel]);
@@ -279,7 +285,8 @@ static void multiply_planes(const Tiling *t, int64_t tiles, int64_t rows, int64_
 {
     for (int64_t f = 0; f < FREQUENCIES; f++)
         multiply_plane(t, tiles, rows, columns, inputs + f * plane_of(t, rows),
-                       weights + f * rows * columns, products + f * plane_of(t, columns));
+                       weights + f * weight_plane(rows, columns),
+                       products + f * plane_of(t, columns));
 }
 
 static float *image_scratch(const ImageTask *task, int thread)
@@ -309,12 +316,20 @@ static int64_t tiles_per_block(const ConvShape *s)
 void KERNEL(conv2d_winograd)(const ConvShape *s, const float *x, const float *weight,
                              const float *bias, float *y)
 {
-    float *spectra = scratch(-1, FREQUENCIES * s->in_channels * s->out_channels * 4);
+    float *spectra = scratch(-1, FREQUENCIES * weight_plane(s->in_channels, s->out_channels) * 4);
     ImageTask task = {s, tiling_of(s, tiles_per_block(s)), x, spectra, bias, y, 0};
     parallel_for(
         s->in_channels, weight_spectra,
         &(WeightTask){task.tiling.kernel, s->in_channels, s->out_channels, weight, spectra});
     parallel_for(task.tiling.blocks, forward_block, &task);
+}
+
+// Pixels that start at the bias, or at zero.
+static void start_images(int64_t pixels, int64_t channels, const float *bias, float *to)
+{
+    if (!bias) memset(to, 0, (size_t)(pixels * channels) * sizeof(float));
+    for (int64_t i = 0; bias && i < pixels; i++)
+        memcpy(to + i * channels, bias, (size_t)channels * sizeof(float));
 }
 
 // Whole images, block by block: their tiles' gradients overlap.
@@ -328,8 +343,8 @@ static void input_gradient_group(void *context, int64_t number, int thread)
     int64_t tile = image * t->rows * t->columns, end = (image + images) * t->rows * t->columns;
     float *gradients = image_scratch(task, thread);
     float *products = gradients + FREQUENCIES * plane_of(t, s->out_channels);
-    for (int64_t i = image * values; i < (image + images) * values; i++)
-        task->to[i] = task->bias ? task->bias[i % s->in_channels] : 0;
+    start_images(images * s->in_height * s->in_width, s->in_channels, task->bias,
+                 task->to + image * values);
     for (; tile < end; tile += t->block) {
         int64_t count = tile_min(t->block, end - tile);
         gradient_spectra(t, s, tile, count, task->from, gradients);
@@ -343,8 +358,9 @@ void KERNEL(conv2d_input_gradient_winograd)(const ConvShape *s, const float *dy,
                                             const float *weight, const float *bias, float *dx)
 {
     int64_t values = s->in_channels * s->out_channels, taps = s->kernel_height * s->kernel_width;
-    float *spectra = scratch(-1, (FREQUENCIES + taps) * values * 4);
-    float *transposed = spectra + FREQUENCIES * values;
+    int64_t plane = weight_plane(s->out_channels, s->in_channels);
+    float *spectra = scratch(-1, (FREQUENCIES * plane + taps * values) * 4);
+    float *transposed = spectra + FREQUENCIES * plane;
     ImageTask task = {s, tiling_of(s, tiles_per_block(s)), dy, spectra, bias, dx, 0};
     int64_t tiles = task.tiling.rows * task.tiling.columns;
     task.group = (task.tiling.block + tiles - 1) / tiles;
@@ -390,7 +406,7 @@ static void gradient_plane(void *context, int64_t number, int thread)
     int64_t first = number % (s->in_channels / PANEL_WIDTH) * PANEL_WIDTH;
     const float *inputs = task->inputs + f * plane_of(t, s->in_channels);
     const float *gradients = task->gradients + f * plane_of(t, s->out_channels);
-    float *sums = task->sums + f * s->in_channels * s->out_channels;
+    float *sums = task->sums + f * weight_plane(s->in_channels, s->out_channels);
     for (int64_t column = 0; column < s->out_channels; column += TILE_COLUMNS) {
         Tile tile = {.b = gradients + place_of(t, 0, column),
                      .accumulate = task->first > 0,
@@ -417,8 +433,8 @@ void KERNEL(conv2d_weight_gradient_winograd)(const ConvShape *s, const float *x,
     GradientTask task = {.shape = s, .tiling = tiling_of(s, GRADIENT_TILES), .x = x, .dy = dy};
     int64_t in_plane = plane_of(&task.tiling, s->in_channels);
     int64_t out_plane = plane_of(&task.tiling, s->out_channels);
-    int64_t values = s->in_channels * s->out_channels;
-    task.inputs = scratch(-1, FREQUENCIES * (in_plane + out_plane + values) * 4);
+    int64_t sums = weight_plane(s->in_channels, s->out_channels);
+    task.inputs = scratch(-1, FREQUENCIES * (in_plane + out_plane + sums) * 4);
     task.gradients = task.inputs + FREQUENCIES * in_plane;
     task.sums = task.gradients + FREQUENCIES * out_plane;
     for (; task.first < task.tiling.tiles; task.first += task.count) {

@@ -10,55 +10,57 @@
 
 typedef struct StatisticsCall {
     Columns plan;
+    bool rectify; // x is max(x, 0)
     const float *x;
     float *blocks; // (blocks, 3, channels): m, sum of x - m, sum of (x - m)^2
 } StatisticsCall;
 
-static void sum_deviations(const Panel *panel, int64_t stride, const float *restrict x,
-                           const float *restrict mean, float *restrict sums,
-                           float *restrict squares)
+static inline __attribute__((always_inline)) void
+sum_deviations(const Panel *panel, const bool rectify, int64_t stride, const float *restrict x,
+               const float *restrict mean, float *restrict sums, float *restrict squares)
 {
-    const int64_t columns = panel->columns;
-    int64_t row = 0;
-    memset(sums, 0, (size_t)columns * sizeof(float));
-    memset(squares, 0, (size_t)columns * sizeof(float));
-    for (; row + 2 <= panel->wide_rows; row += 2, x += 2 * stride)
-        for (int64_t j = 0; j < columns; j++) {
-            float first = x[j] - mean[j], second = x[j + stride] - mean[j];
-            sums[j] = (sums[j] + first) + second;
-            squares[j] = multiply_add(second, second, multiply_add(first, first, squares[j]));
-        }
-    for (; row <= panel->wide_rows; row++, x += stride) { // the last whole row and the partial one
-        const int64_t present = row < panel->wide_rows ? columns : panel->rest;
+    memset(sums, 0, (size_t)panel->columns * sizeof(float));
+    memset(squares, 0, (size_t)panel->columns * sizeof(float));
+    for (int64_t row = 0; row <= panel->wide_rows; row++, x += stride) { // the last one is partial
+        const int64_t present = row < panel->wide_rows ? panel->columns : panel->rest;
         for (int64_t j = 0; j < present; j++) {
-            float deviation = x[j] - mean[j];
+            float deviation = rectified(rectify, x[j]) - mean[j];
             sums[j] += deviation;
             squares[j] = multiply_add(deviation, deviation, squares[j]);
         }
     }
 }
 
+static inline __attribute__((always_inline)) void panel_statistics(const StatisticsCall *call,
+                                                                   const bool rectify, int64_t task)
+{
+    const Columns *plan = &call->plan;
+    float mean[PANEL], sums[PANEL], squares[PANEL];
+    Panel panel = panel_of(plan, task);
+    const float *x = call->x + panel.offset;
+    sum_columns(&panel, rectify, plan->wide, x, mean);
+    add_phases(&panel, mean);
+    for (int64_t c = 0; c < panel.width; c++) mean[c] /= (float)panel.rows;
+    repeat_phases(panel.width, panel.columns, mean);
+    sum_deviations(&panel, rectify, plan->wide, x, mean, sums, squares);
+    add_phases(&panel, sums);
+    add_phases(&panel, squares);
+    float *out = call->blocks + panel.block * 3 * plan->width + panel.first;
+    const size_t bytes = (size_t)panel.width * sizeof(float);
+    memcpy(out, mean, bytes);
+    memcpy(out + plan->width, sums, bytes);
+    memcpy(out + 2 * plan->width, squares, bytes);
+}
+
 static void statistics_of_panels(const void *context, int64_t begin, int64_t end, int thread)
 {
     (void)thread;
     const StatisticsCall *call = context;
-    const Columns *plan = &call->plan;
-    float mean[PANEL], sums[PANEL], squares[PANEL];
     for (int64_t task = begin; task < end; task++) {
-        Panel panel = panel_of(plan, task);
-        const float *x = call->x + panel.offset;
-        sum_columns(&panel, plan->wide, x, mean);
-        add_phases(&panel, mean);
-        for (int64_t c = 0; c < panel.width; c++) mean[c] /= (float)panel.rows;
-        repeat_phases(panel.width, panel.columns, mean);
-        sum_deviations(&panel, plan->wide, x, mean, sums, squares);
-        add_phases(&panel, sums);
-        add_phases(&panel, squares);
-        float *out = call->blocks + panel.block * 3 * plan->width + panel.first;
-        const size_t bytes = (size_t)panel.width * sizeof(float);
-        memcpy(out, mean, bytes);
-        memcpy(out + plan->width, sums, bytes);
-        memcpy(out + 2 * plan->width, squares, bytes);
+        if (call->rectify)
+            panel_statistics(call, true, task);
+        else
+            panel_statistics(call, false, task);
     }
 }
 
@@ -92,10 +94,11 @@ static void combine_blocks(const StatisticsCall *call, int64_t first, int64_t co
     }
 }
 
-static void batch_norm_statistics(int64_t rows, int64_t channels, const float *x, float *mean,
-                                  float *variance)
+static void batch_norm_statistics(int64_t rows, int64_t channels, NormRelu relu, const float *x,
+                                  float *mean, float *variance)
 {
-    StatisticsCall call = {.plan = columns_plan(rows, channels), .x = x};
+    StatisticsCall call = {
+        .plan = columns_plan(rows, channels), .rectify = relu == NORM_RELU_BEFORE, .x = x};
     const Columns *plan = &call.plan;
     call.blocks = scratch(-1, plan->blocks * 3 * channels * (int64_t)sizeof(float));
     parallel_ranges(plan->blocks * plan->panels, CHUNK, statistics_of_panels, &call);
@@ -107,7 +110,7 @@ static void batch_norm_statistics(int64_t rows, int64_t channels, const float *x
 
 typedef struct ApplyCall {
     int64_t count, wide;
-    bool relu;
+    NormRelu relu;
     const float *x, *dy;
     const float *mean, *factor, *shift; // wide rows: (x - mean) * factor + shift
     const float *slope, *offset;        // wide rows, backward
@@ -121,21 +124,31 @@ static inline float normalised(const ApplyCall *call, float x, int64_t j)
     return multiply_add(x - call->mean[j], call->factor[j], call->shift[j]);
 }
 
+static inline __attribute__((always_inline)) void apply_row(const ApplyCall *call,
+                                                            const NormRelu relu, int64_t columns,
+                                                            const float *restrict x,
+                                                            float *restrict y)
+{
+    for (int64_t j = 0; j < columns; j++) {
+        float value = normalised(call, rectified(relu == NORM_RELU_BEFORE, x[j]), j);
+        y[j] = rectified(relu == NORM_RELU_AFTER, value);
+    }
+}
+
 static void apply_rows(const void *context, int64_t begin, int64_t end, int thread)
 {
     (void)thread;
     const ApplyCall call = *(const ApplyCall *)context;
     for (int64_t row = begin; row < end; row++) {
-        const float *restrict x = call.x + row * call.wide;
-        float *restrict y = call.out + row * call.wide;
+        const float *x = call.x + row * call.wide;
+        float *y = call.out + row * call.wide;
         const int64_t columns = smaller(call.wide, call.count - row * call.wide);
-        if (call.relu)
-            for (int64_t j = 0; j < columns; j++) {
-                float value = normalised(&call, x[j], j);
-                y[j] = value > 0 ? value : 0;
-            }
+        if (call.relu == NORM_RELU_AFTER)
+            apply_row(&call, NORM_RELU_AFTER, columns, x, y);
+        else if (call.relu == NORM_RELU_BEFORE)
+            apply_row(&call, NORM_RELU_BEFORE, columns, x, y);
         else
-            for (int64_t j = 0; j < columns; j++) y[j] = normalised(&call, x[j], j);
+            apply_row(&call, NORM_RELU_NONE, columns, x, y);
     }
 }
 
@@ -165,9 +178,18 @@ static void batch_norm_apply(const BatchNormShape *s, const float *x, float *y)
     parallel_ranges((call.count + wide - 1) / wide, wide, apply_rows, &call);
 }
 
-// ---- Backward: with g = dy where relu let through, else 0, and z = (x - mean) / deviation:
+// ---- Backward: with g = dy where a relu after let through, else 0, and z = (x - mean) / deviation:
 //   dshift = sum g,   dscale = sum g z,   dx = scale / deviation (g - mean(g) - z mean(g z))
-// where mean and deviation came from x, else scale / deviation g. ----
+// where mean and deviation came from x, else scale / deviation g. With a relu before, x is max(x, 0)
+// and dx is zero where that is. ----
+
+// dy at element j, or 0 where relu let nothing through; *value becomes what was normalised.
+static inline __attribute__((always_inline)) float
+arriving(const ApplyCall *call, const NormRelu relu, float x, float dy, int64_t j, float *value)
+{
+    *value = rectified(relu == NORM_RELU_BEFORE, x);
+    return relu == NORM_RELU_AFTER && !(normalised(call, x, j) > 0) ? 0 : dy;
+}
 
 typedef struct BackwardCall {
     Columns plan;
@@ -176,17 +198,18 @@ typedef struct BackwardCall {
 } BackwardCall;
 
 static inline __attribute__((always_inline)) void
-sum_gradients(const ApplyCall *call, const bool relu, const Panel *panel, const float *restrict x,
-              const float *restrict dy, float *restrict sums, float *restrict products)
+sum_gradients(const ApplyCall *call, const NormRelu relu, const Panel *panel,
+              const float *restrict x, const float *restrict dy, float *restrict sums,
+              float *restrict products)
 {
     memset(sums, 0, (size_t)panel->columns * sizeof(float));
     memset(products, 0, (size_t)panel->columns * sizeof(float));
     for (int64_t row = 0; row <= panel->wide_rows; row++, x += call->wide, dy += call->wide) {
         const int64_t present = row < panel->wide_rows ? panel->columns : panel->rest;
         for (int64_t j = 0; j < present; j++) {
-            float g = relu && !(normalised(call, x[j], j) > 0) ? 0 : dy[j];
+            float value, g = arriving(call, relu, x[j], dy[j], j, &value);
             sums[j] += g;
-            products[j] = multiply_add(g, x[j] - call->mean[j], products[j]);
+            products[j] = multiply_add(g, value - call->mean[j], products[j]);
         }
     }
 }
@@ -202,10 +225,12 @@ static void gradients_of_panels(const void *context, int64_t begin, int64_t end,
         ApplyCall call = all->apply;
         call.mean += panel.first, call.factor += panel.first, call.shift += panel.first;
         const float *x = call.x + panel.offset, *dy = call.dy + panel.offset;
-        if (call.relu)
-            sum_gradients(&call, true, &panel, x, dy, sums, products);
+        if (call.relu == NORM_RELU_AFTER)
+            sum_gradients(&call, NORM_RELU_AFTER, &panel, x, dy, sums, products);
+        else if (call.relu == NORM_RELU_BEFORE)
+            sum_gradients(&call, NORM_RELU_BEFORE, &panel, x, dy, sums, products);
         else
-            sum_gradients(&call, false, &panel, x, dy, sums, products);
+            sum_gradients(&call, NORM_RELU_NONE, &panel, x, dy, sums, products);
         add_phases(&panel, sums);
         add_phases(&panel, products);
         float *out = all->partial + panel.block * 2 * plan->width + panel.first;
@@ -214,21 +239,33 @@ static void gradients_of_panels(const void *context, int64_t begin, int64_t end,
     }
 }
 
+static inline __attribute__((always_inline)) void
+input_gradient_row(const ApplyCall *call, const NormRelu relu, int64_t columns,
+                   const float *restrict x, const float *restrict dy, float *restrict dx)
+{
+    for (int64_t j = 0; j < columns; j++) {
+        float value, g = arriving(call, relu, x[j], dy[j], j, &value);
+        float through_statistics =
+            multiply_add(call->slope[j], value - call->mean[j], call->offset[j]);
+        float gradient = multiply_add(call->factor[j], g, through_statistics);
+        dx[j] = relu == NORM_RELU_BEFORE && !(x[j] > 0) ? 0 : gradient;
+    }
+}
+
 static void input_gradient_rows(const void *context, int64_t begin, int64_t end, int thread)
 {
     (void)thread;
     const ApplyCall call = *(const ApplyCall *)context;
-    const float *restrict slope = call.slope, *restrict offset = call.offset;
     for (int64_t row = begin; row < end; row++) {
-        const float *restrict x = call.x + row * call.wide;
-        const float *restrict dy = call.dy + row * call.wide;
-        float *restrict dx = call.out + row * call.wide;
+        const float *x = call.x + row * call.wide, *dy = call.dy + row * call.wide;
+        float *dx = call.out + row * call.wide;
         const int64_t columns = smaller(call.wide, call.count - row * call.wide);
-        for (int64_t j = 0; j < columns; j++) {
-            float through_statistics = multiply_add(slope[j], x[j] - call.mean[j], offset[j]);
-            float g = call.relu && !(normalised(&call, x[j], j) > 0) ? 0 : dy[j];
-            dx[j] = multiply_add(call.factor[j], g, through_statistics);
-        }
+        if (call.relu == NORM_RELU_AFTER)
+            input_gradient_row(&call, NORM_RELU_AFTER, columns, x, dy, dx);
+        else if (call.relu == NORM_RELU_BEFORE)
+            input_gradient_row(&call, NORM_RELU_BEFORE, columns, x, dy, dx);
+        else
+            input_gradient_row(&call, NORM_RELU_NONE, columns, x, dy, dx);
     }
 }
 

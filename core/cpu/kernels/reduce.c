@@ -83,7 +83,7 @@ static void sum_panels(const void *context, int64_t begin, int64_t end, int thre
         int64_t outer = task / tasks;
         Panel panel = panel_of(plan, task % tasks);
         const float *x = call->x + outer * plan->rows * plan->width + panel.offset;
-        sum_columns(&panel, plan->wide, x, sums);
+        sum_columns(&panel, false, plan->wide, x, sums);
         add_phases(&panel, sums);
         float *out =
             call->partial + (outer * plan->blocks + panel.block) * plan->width + panel.first;

@@ -40,29 +40,14 @@ typedef struct Tile {
     const int64_t *a_offset;
 } Tile;
 
-static inline Vector tile_load(const float *p, int64_t columns, int v)
-{
-    int64_t left = columns - v * LANES;
-    return left >= LANES ? load(p + v * LANES) : load_part(p + v * LANES, left > 0 ? left : 0);
-}
-
-static inline void tile_store(float *p, Vector value, int64_t columns, int v)
-{
-    int64_t left = columns - v * LANES;
-    if (left >= LANES)
-        store(p + v * LANES, value);
-    else if (left > 0)
-        store_part(p + v * LANES, value, left);
-}
-
 static inline __attribute__((always_inline)) void tile_of(const int rows, const int vectors,
                                                           const Tile *tile)
 {
     Vector sum[TILE_ROWS][TILE_VECTORS];
     for (int v = 0; v < vectors; v++) {
-        Vector bias = tile->bias ? tile_load(tile->bias, tile->columns, v) : splat(0);
+        Vector bias = tile->bias ? load(tile->bias + v * LANES) : splat(0);
         for (int i = 0; i < rows; i++)
-            sum[i][v] = tile->accumulate ? tile_load(tile->c[i], tile->columns, v) : bias;
+            sum[i][v] = tile->accumulate ? load(tile->c[i] + v * LANES) : bias;
     }
     const float *b = tile->b;
     const int64_t length = tile->run_length, a_step = tile->a_step, b_step = tile->b_step;
@@ -83,7 +68,7 @@ static inline __attribute__((always_inline)) void tile_of(const int rows, const 
         }
     }
     for (int i = 0; i < rows; i++)
-        for (int v = 0; v < vectors; v++) tile_store(tile->c[i], sum[i][v], tile->columns, v);
+        for (int v = 0; v < vectors; v++) store(tile->c[i] + v * LANES, sum[i][v]);
 }
 
 // The loop above, compiled for each number of rows. The numbers are constants: sums in registers.
@@ -120,13 +105,42 @@ static inline __attribute__((always_inline)) void tile_rows(int64_t rows, const 
     }
 }
 
-// Few columns take half the vectors.
-static __attribute__((noinline)) void tile_run(int64_t rows, const Tile *tile)
+static __attribute__((noinline)) void tile_whole(int64_t rows, const Tile *tile)
 {
+    tile_rows(rows, TILE_VECTORS, tile);
+}
+
+static __attribute__((noinline)) void tile_half(int64_t rows, const Tile *tile)
+{
+    tile_rows(rows, TILE_VECTORS / 2, tile);
+}
+
+// Columns that do not fill the vectors: the tile works on copies of c and bias that do.
+static __attribute__((noinline)) void tile_partial(int64_t rows, const Tile *tile)
+{
+    float c[TILE_ROWS][TILE_COLUMNS] = {{0}}, bias[TILE_COLUMNS] = {0};
+    const size_t bytes = (size_t)tile->columns * sizeof(float);
+    Tile copy = *tile;
+    for (int64_t i = 0; i < rows; i++) {
+        if (tile->accumulate) memcpy(c[i], tile->c[i], bytes);
+        copy.c[i] = c[i];
+    }
+    if (tile->bias) copy.bias = memcpy(bias, tile->bias, bytes);
     if (tile->columns <= TILE_COLUMNS / 2)
-        tile_rows(rows, TILE_VECTORS / 2, tile);
+        tile_half(rows, &copy);
     else
-        tile_rows(rows, TILE_VECTORS, tile);
+        tile_whole(rows, &copy);
+    for (int64_t i = 0; i < rows; i++) memcpy(tile->c[i], c[i], bytes);
+}
+
+static inline void tile_run(int64_t rows, const Tile *tile)
+{
+    if (tile->columns == TILE_COLUMNS)
+        tile_whole(rows, tile);
+    else if (tile->columns == TILE_COLUMNS / 2)
+        tile_half(rows, tile);
+    else
+        tile_partial(rows, tile);
 }
 
 // How many panels of TILE_COLUMNS cover this many columns.
