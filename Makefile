@@ -91,7 +91,7 @@ test:
 check:
 	@tests/check.sh
 
-# Times beside PyTorch's, where a python3 with torch is found (PYTHON=...), one after the other on this machine.
+# Times beside PyTorch's, where a python3 with torch is found (BENCH_TORCH=...), one after the other on this machine.
 bench:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/tests/bench/bench
 	@BUILD=$(BUILD) tests/bench/compare.sh

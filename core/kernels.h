@@ -158,6 +158,7 @@ typedef struct Kernels {
     // double over fixed blocks of rows. apply: y = (x - mean) * inverse_deviation * scale + shift.
     void (*batch_norm_statistics)(int64_t rows, int64_t channels, NormRelu relu, const float *x,
                                   float *mean, float *variance);
+    // backward: dx may be NULL, or dy itself; so may unary_backward's and dropout_backward's.
     void (*batch_norm_apply)(const BatchNormShape *shape, const float *x, float *y);
     void (*batch_norm_backward)(const BatchNormShape *shape, const float *x, const float *dy,
                                 float *dx, float *dscale, float *dshift);

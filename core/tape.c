@@ -216,6 +216,16 @@ float *grad_begin(Node *node, int i)
     return node->pending[i] = input->grad;
 }
 
+float *grad_begin_over(Node *node, int i)
+{
+    Tensor *input = node->inputs[i], *output = node->output;
+    bool free_to_take = input && input->needs_grad && input->tape && !input->grad_written &&
+                        input->count == output->count && gradient_of(output->grad)->users == 1;
+    if (!free_to_take) return grad_begin(node, i);
+    gradient_of(output->grad)->users++;
+    return node->pending[i] = input->grad = output->grad;
+}
+
 // y = a + b of equal shapes.
 static void add_arrays(const Kernels *kernels, int64_t count, const float *a, const float *b,
                        float *y)
@@ -265,7 +275,7 @@ void grad_pass(Node *node, int i)
     mark_written(node->output->tape, input);
 }
 
-// The root's gradient stays; every other's memory is free after its node's turn.
+// After its node's turn a gradient's memory is free.
 static void run_backward(Tape *tape, const Tensor *root)
 {
     for (int i = tape->count - 1; i >= 0; i--) {
@@ -273,9 +283,8 @@ static void run_backward(Tape *tape, const Tensor *root)
         if (!output->grad_written) continue;
         tape->nodes[i]->backward(tape->nodes[i]);
         output->grad_written = false;
-        if (output == root) continue;
         gradient_release(tape, output->grad);
-        output->grad = NULL;
+        if (output != root) output->grad = NULL;
     }
 }
 
@@ -284,6 +293,7 @@ static Tape *start(Tensor *y)
     if (!y->tape || !y->needs_grad)
         panic("backward: the tensor of shape %s does not depend on any parameter", shape_text(y));
     y->grad = gradient_create(y->tape, y);
+    gradient_of(y->grad)->users++; // the caller: the root's gradient stays, unchanged
     y->grad_written = true;
     return y->tape;
 }

@@ -66,6 +66,9 @@ void record(Tensor *y, void (*backward)(Node *), int count, Tensor *const *input
 // Where to write (overwriting) the gradient of input i: NULL when it needs none. grad_end adds it
 // to what is there already.
 float *grad_begin(Node *node, int i);
+// The same for an operator that reads each element of output->grad before it writes that of the
+// input's gradient, and nothing of it afterwards: may be output->grad itself.
+float *grad_begin_over(Node *node, int i);
 // For kernels that compute all gradients at once: memory to write to even where none is needed
 // (grad_end then drops it).
 float *grad_begin_or_spare(Node *node, int i);

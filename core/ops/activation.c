@@ -12,7 +12,7 @@ static void unary_backward(Node *node)
 {
     const Unary *unary = node->saved;
     Tensor *x = node->inputs[0], *y = node->output;
-    float *dx = grad_begin(node, 0);
+    float *dx = grad_begin_over(node, 0);
     if (!dx) return;
     tape_kernels(y->tape)->unary_backward(unary->op, unary->a, unary->b, x->count, x->data, y->data,
                                           y->grad, dx);
@@ -115,7 +115,7 @@ static void dropout_backward(Node *node)
 {
     const float *probability = node->saved;
     const Tensor *y = node->output;
-    float *dx = grad_begin(node, 0);
+    float *dx = grad_begin_over(node, 0);
     if (!dx) return;
     tape_kernels(y->tape)->dropout_backward(y->count, *probability, y->data, y->grad, dx);
     grad_end(node, 0);

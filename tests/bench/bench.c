@@ -44,6 +44,13 @@ static double median(void (*body)(void *), void *context)
 
 static const char *prefix = "";
 
+// Whether one of the workloads whose names begin like this is asked for.
+static bool asked_for(const char *name)
+{
+    size_t length = strlen(name) < strlen(prefix) ? strlen(name) : strlen(prefix);
+    return strncmp(name, prefix, length) == 0;
+}
+
 static void show(const char *name, void (*body)(void *), void *context, double flop)
 {
     if (strncmp(name, prefix, strlen(prefix)) != 0) return;
@@ -88,6 +95,7 @@ static void bench_gemm(int64_t size)
 {
     char name[64];
     snprintf(name, sizeof name, "gemm-%lld", (long long)size);
+    if (!asked_for(name)) return;
     Single s = {.tape = tape_create(cpu_kernels()),
                 .a = random_tensor(SHAPE(size, size), false),
                 .b = random_tensor(SHAPE(size, size), false)};
@@ -120,6 +128,7 @@ static void bench_conv(int64_t ci, int64_t co, int64_t size, int64_t kernel, int
     char name[64], step[80];
     snprintf(name, sizeof name, "conv-%lld-%lld-%lld-k%llds%lld", (long long)ci, (long long)co,
              (long long)size, (long long)kernel, (long long)stride);
+    if (!asked_for(name)) return;
     Single s = {.tape = tape_create(cpu_kernels()),
                 .a = random_tensor(SHAPE(BATCH, size, size, ci), false),
                 .b = random_tensor(SHAPE(kernel, kernel, ci, co), true),
@@ -187,6 +196,7 @@ static void bench_networks(const char *classifier, const char *filter, const cha
     snprintf(name[0], sizeof name[0], "train-%s", classifier);
     snprintf(name[1], sizeof name[1], "infer-%s", classifier);
     snprintf(name[2], sizeof name[2], "filter-%s", data);
+    if (!asked_for(name[0]) && !asked_for(name[1]) && !asked_for(name[2])) return;
     Error error;
     Training t = {.tape = tape_create(cpu_kernels()),
                   .classifier = classifier_create(classifier, (int)side, (int)side, (int)channels,

@@ -241,14 +241,14 @@ static void gradients_of_panels(const void *context, int64_t begin, int64_t end,
 
 static inline __attribute__((always_inline)) void
 input_gradient_row(const ApplyCall *call, const NormRelu relu, int64_t columns,
-                   const float *restrict x, const float *restrict dy, float *restrict dx)
+                   const float *restrict x, float *restrict gradient) // dy becomes dx
 {
     for (int64_t j = 0; j < columns; j++) {
-        float value, g = arriving(call, relu, x[j], dy[j], j, &value);
+        float value, g = arriving(call, relu, x[j], gradient[j], j, &value);
         float through_statistics =
             multiply_add(call->slope[j], value - call->mean[j], call->offset[j]);
-        float gradient = multiply_add(call->factor[j], g, through_statistics);
-        dx[j] = relu == NORM_RELU_BEFORE && !(x[j] > 0) ? 0 : gradient;
+        float dx = multiply_add(call->factor[j], g, through_statistics);
+        gradient[j] = relu == NORM_RELU_BEFORE && !(x[j] > 0) ? 0 : dx;
     }
 }
 
@@ -260,12 +260,13 @@ static void input_gradient_rows(const void *context, int64_t begin, int64_t end,
         const float *x = call.x + row * call.wide, *dy = call.dy + row * call.wide;
         float *dx = call.out + row * call.wide;
         const int64_t columns = smaller(call.wide, call.count - row * call.wide);
+        if (dx != dy) memcpy(dx, dy, (size_t)columns * sizeof(float));
         if (call.relu == NORM_RELU_AFTER)
-            input_gradient_row(&call, NORM_RELU_AFTER, columns, x, dy, dx);
+            input_gradient_row(&call, NORM_RELU_AFTER, columns, x, dx);
         else if (call.relu == NORM_RELU_BEFORE)
-            input_gradient_row(&call, NORM_RELU_BEFORE, columns, x, dy, dx);
+            input_gradient_row(&call, NORM_RELU_BEFORE, columns, x, dx);
         else
-            input_gradient_row(&call, NORM_RELU_NONE, columns, x, dy, dx);
+            input_gradient_row(&call, NORM_RELU_NONE, columns, x, dx);
     }
 }
 
@@ -291,6 +292,7 @@ static void batch_norm_backward(const BatchNormShape *s, const float *x, const f
         slope[c] = -share * s->inverse_deviation[c] * dscale[c];
         offset[c] = -share * dshift[c];
     }
+    if (!dx) return;
     repeat_phases(channels, wide, slope);
     repeat_phases(channels, wide, offset);
     call.slope = slope;
