@@ -26,7 +26,7 @@ enum {
 static const double rotation_degrees = 20, shear_limit = 0.3, shift_pixels = 2;
 static const double height_low = 17, height_high = 22;     // pixels
 static const double aspect_low = 0.72, aspect_high = 1.12; // width over height of the box
-static const double elastic_limit = 0.2;                   // of a node, in boxes
+static const double elastic_limit = 0.21;                  // of a node, in boxes
 static const double radius_low = 0.75, radius_high = 1.6;  // of the pen, pixels
 static const double softness_low = 1, softness_high = 1.7; // width of the pen's soft edge, pixels
 static const double ink_low = 0.75, ink_high = 1;

@@ -13,7 +13,7 @@
 #include "experiments/machine.h"
 #include "experiments/progress.h"
 
-enum { QUICK_TRAIN = 10000, QUICK_TEST = 5400 }; // samples of the built-in data at the quick scale
+enum { QUICK_TRAIN = 10000, QUICK_TEST = 8000 }; // samples of the built-in data at the quick scale
 enum { CHECKPOINT_INTERVAL = 20 };               // seconds
 
 // ---- what the options ask for ----

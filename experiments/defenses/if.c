@@ -8,7 +8,7 @@
 
 // clang-format off
 static const Setting settings[] = {
-    {"epochs", 9, 600, "passes over D_val", {1, 1e5, true}},
+    {"epochs", 10, 600, "passes over D_val", {1, 1e5, true}},
     {"lambda1", 1, 1, "weight of the distance", {0, 1e6, false}},
     FILTER_SETTINGS,
     {0}};

@@ -9,7 +9,7 @@
 
 // clang-format off
 static const Setting settings[] = {
-    {"epochs", 9, 600, "passes over D_val", {1, 1e5, true}},
+    {"epochs", 10, 600, "passes over D_val", {1, 1e5, true}},
     FILTER_SETTINGS,
     {0}};
 // clang-format on
