@@ -6,16 +6,17 @@
 #include "core/cpu/transpose.h"
 #include "core/thread.h"
 
-enum { ROW_BLOCK = 96, K_BLOCK = 256, MAX_COLUMN_BLOCK = 512, MIN_COLUMN_BLOCK = 64 };
-enum {
-    A_ROW = K_BLOCK + 16
-}; // distance of packed rows of A: not a power of two, so that they do not share cache lines' sets
+// A block's rows of A stay in the second-level cache, a panel of B in the first or near it. What
+// limits: sums are put back and taken up again once for each block of k.
+enum { K_BLOCK = LANES == 16 ? 512 : 256, ROW_BLOCK = 256, COLUMN_BLOCK = 512 };
+enum { LEAST_ROWS = 64, LEAST_COLUMNS = 128, TASKS = 8 }; // smaller blocks to occupy more threads
+enum { A_ROW = K_BLOCK + 16 }; // distance of packed rows: powers of two would share lines' sets
 
 typedef struct GemmTask {
     const Gemm *shape;
     const float *a, *b, *bias;
     float *c, *packed;
-    int64_t column_block, column_blocks;
+    int64_t row_block, row_blocks, column_block, column_blocks;
 } GemmTask;
 
 // packed[panel][k][TILE_COLUMNS].
@@ -76,9 +77,9 @@ static void gemm_task(void *context, int64_t number, int thread)
 {
     const GemmTask *task = context;
     const Gemm *s = task->shape;
-    float *a = scratch(thread, (int64_t)sizeof(float) * ROW_BLOCK * A_ROW);
-    int64_t first_row = number / task->column_blocks * ROW_BLOCK;
-    int64_t rows = tile_min(ROW_BLOCK, s->m - first_row);
+    float *a = scratch(thread, (int64_t)sizeof(float) * task->row_block * A_ROW);
+    int64_t first_row = number / task->column_blocks * task->row_block;
+    int64_t rows = tile_min(task->row_block, s->m - first_row);
     int64_t first_panel = number % task->column_blocks * (task->column_block / TILE_COLUMNS);
     int64_t last_panel =
         tile_min(first_panel + task->column_block / TILE_COLUMNS, tile_panels(s->n));
@@ -90,17 +91,33 @@ static void gemm_task(void *context, int64_t number, int thread)
     }
 }
 
+static void cut_into_blocks(GemmTask *task)
+{
+    const Gemm *s = task->shape;
+    task->row_block = ROW_BLOCK;
+    task->column_block = COLUMN_BLOCK;
+    for (;;) {
+        task->row_blocks = (s->m + task->row_block - 1) / task->row_block;
+        task->column_blocks = (s->n + task->column_block - 1) / task->column_block;
+        if (task->row_blocks * task->column_blocks >= TASKS) return;
+        if (task->column_block > LEAST_COLUMNS && s->n > LEAST_COLUMNS)
+            task->column_block /= 2;
+        else if (task->row_block > LEAST_ROWS)
+            task->row_block /= 2;
+        else
+            return;
+    }
+}
+
 static void gemm(const Gemm *shape, const float *a, const float *b, const float *bias, float *c)
 {
-    int64_t panels = tile_panels(shape->n), row_blocks = (shape->m + ROW_BLOCK - 1) / ROW_BLOCK;
-    int64_t bytes = (int64_t)sizeof(float) * panels * TILE_COLUMNS * (shape->k > 0 ? shape->k : 1);
-    int64_t block = MAX_COLUMN_BLOCK;
-    while (block > MIN_COLUMN_BLOCK && row_blocks * ((shape->n + block - 1) / block) < 16)
-        block /= 2;
-    GemmTask task = {
-        shape, a, b, bias, c, scratch(-1, bytes), block, (shape->n + block - 1) / block};
+    int64_t panels = tile_panels(shape->n);
+    int64_t values = panels * TILE_COLUMNS * (shape->k > 0 ? shape->k : 1);
+    GemmTask task = {.shape = shape, .a = a, .b = b, .bias = bias, .c = c};
+    task.packed = scratch(-1, values * (int64_t)sizeof(float));
+    cut_into_blocks(&task);
     parallel_for(panels, pack_panel, &task);
-    parallel_for(row_blocks * task.column_blocks, gemm_task, &task);
+    parallel_for(task.row_blocks * task.column_blocks, gemm_task, &task);
 }
 
 void KERNEL(enter_gemm)(Kernels *table)
