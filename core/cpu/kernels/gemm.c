@@ -8,8 +8,9 @@
 
 // A block's rows of A stay in the second-level cache, a panel of B in the first or near it. What
 // limits: sums are put back and taken up again once for each block of k.
-enum { K_BLOCK = LANES == 16 ? 512 : 256, ROW_BLOCK = 256, COLUMN_BLOCK = 512 };
+enum { K_BLOCK = LANES == 16 ? 512 : 256, ROW_BLOCK = 256, COLUMN_BLOCK = 1024 };
 enum { LEAST_ROWS = 64, LEAST_COLUMNS = 128, TASKS = 8 }; // smaller blocks to occupy more threads
+enum { PACK_ROWS = 32, LINE = 16 };                       // floats in a cache line
 enum { A_ROW = K_BLOCK + 16 }; // distance of packed rows: powers of two would share lines' sets
 
 typedef struct GemmTask {
@@ -19,22 +20,31 @@ typedef struct GemmTask {
     int64_t row_block, row_blocks, column_block, column_blocks;
 } GemmTask;
 
-// packed[panel][k][TILE_COLUMNS].
-static void pack_panel(void *context, int64_t panel, int thread)
+// The compiler makes vectors of it: a call of memcpy costs more for a few values.
+static inline void copy_values(int64_t count, const float *restrict from, float *restrict to)
+{
+    for (int64_t i = 0; i < count; i++) to[i] = from[i];
+}
+
+// Some rows of B, k = first .. first+PACK_ROWS-1, into packed[panel][k][TILE_COLUMNS]: few enough that
+// their pages stay in the address cache while the panels go by.
+static void pack_rows_of_b(void *context, int64_t number, int thread)
 {
     (void)thread;
     const GemmTask *task = context;
     const Gemm *s = task->shape;
-    float *out = task->packed + panel * s->k * TILE_COLUMNS;
-    const float *b = task->b + panel * TILE_COLUMNS * s->b_column;
-    int64_t columns = tile_min(TILE_COLUMNS, s->n - panel * TILE_COLUMNS);
-    if (columns < TILE_COLUMNS) memset(out, 0, (size_t)(s->k * TILE_COLUMNS) * sizeof(float));
-    if (s->b_column != 1) {
-        transpose(columns, s->k, b, s->b_column, out, TILE_COLUMNS);
-        return;
+    int64_t first = number * PACK_ROWS, rows = tile_min(PACK_ROWS, s->k - first);
+    for (int64_t column = 0; column < s->n; column += TILE_COLUMNS) {
+        float *out = task->packed + column * s->k + first * TILE_COLUMNS;
+        const float *b = task->b + first * s->b_row + column * s->b_column;
+        int64_t columns = tile_min(TILE_COLUMNS, s->n - column);
+        if (columns < TILE_COLUMNS) memset(out, 0, (size_t)(rows * TILE_COLUMNS) * sizeof(float));
+        if (s->b_column != 1)
+            transpose(columns, rows, b, s->b_column, out, TILE_COLUMNS);
+        else
+            for (int64_t k = 0; k < rows; k++)
+                copy_values(columns, b + k * s->b_row, out + k * TILE_COLUMNS);
     }
-    for (int64_t k = 0; k < s->k; k++)
-        memcpy(out + k * TILE_COLUMNS, b + k * s->b_row, (size_t)columns * sizeof(float));
 }
 
 // Rows of A, k-contiguous: out[row][k].
@@ -63,12 +73,15 @@ static void multiply_block(const GemmTask *task, const float *a, int64_t first_r
                  .a_step = 1,
                  .b_step = TILE_COLUMNS,
                  .a_offset = &(int64_t){0}};
-    for (int64_t row = 0; row < rows; row += TILE_ROWS) {
+    const float *next = tile.b + s->k * TILE_COLUMNS; // the next panel, a share of it for each tile
+    int64_t share = length * TILE_COLUMNS * TILE_ROWS / rows;
+    for (int64_t row = 0; row < rows; row += TILE_ROWS, next += share) {
         int64_t count = tile_min(TILE_ROWS, rows - row);
         for (int64_t i = 0; i < count; i++) {
             tile.a[i] = a + (row + i) * A_ROW;
             tile.c[i] = task->c + (first_row + row + i) * s->n + column;
         }
+        for (int64_t i = 0; i < share; i += LINE) __builtin_prefetch(next + i, 0, 2);
         tile_run(count, &tile);
     }
 }
@@ -111,12 +124,11 @@ static void cut_into_blocks(GemmTask *task)
 
 static void gemm(const Gemm *shape, const float *a, const float *b, const float *bias, float *c)
 {
-    int64_t panels = tile_panels(shape->n);
-    int64_t values = panels * TILE_COLUMNS * (shape->k > 0 ? shape->k : 1);
+    int64_t values = tile_panels(shape->n) * TILE_COLUMNS * (shape->k > 0 ? shape->k : 1);
     GemmTask task = {.shape = shape, .a = a, .b = b, .bias = bias, .c = c};
     task.packed = scratch(-1, values * (int64_t)sizeof(float));
     cut_into_blocks(&task);
-    parallel_for(panels, pack_panel, &task);
+    parallel_for((shape->k + PACK_ROWS - 1) / PACK_ROWS, pack_rows_of_b, &task);
     parallel_for(task.row_blocks * task.column_blocks, gemm_task, &task);
 }
 
