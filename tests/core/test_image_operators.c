@@ -149,8 +149,8 @@ static float *norm_and_relu(bool together, NormRelu order, bool training)
     memcpy(results + X, x->grad, X * sizeof *results);
     for (int i = 0; i < 2; i++)
         memcpy(results + 2 * X + i * CHANNELS, p[1 + i]->grad, CHANNELS * sizeof *results);
-    for (int i = 0; i < 5; i++) tensor_free(p[i]);
     tape_free(tape);
+    for (int i = 0; i < 5; i++) tensor_free(p[i]);
     return results;
 }
 
