@@ -30,8 +30,8 @@ bool checked_multiply(unsigned long long a, unsigned long long b, unsigned long 
 void *allocate(unsigned long long bytes);
 void *allocate_zeroed(unsigned long long bytes);
 void *reallocate(void *memory, unsigned long long bytes);
-// For large arrays: begins at a cache line, from a large page's size on at such a page, of which the
-// system is asked to make it (fewer misses in address translation). Freed by free().
+// For large arrays: begins at a cache line, from a large page's size on at such a page, of which
+// the system is asked to make it (fewer misses in address translation). Freed by free().
 void *allocate_pages(unsigned long long bytes);
 char *copy_string(const char *text);
 

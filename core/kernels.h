@@ -108,8 +108,9 @@ typedef struct Kernels {
     const char *name; // "avx2"
     bool fused; // multiply-add in one rounding: same bits as every other fused instruction set
 
-    // core/cpu/kernels/gemm.c, conv.c (direct, or 3x3 and 5x5 with stride 1 by Winograd's). bias may be NULL. The input gradient is also transposed
-    // convolution's forward: hence its bias over in_channels.
+    // core/cpu/kernels/gemm.c, conv.c (direct, or 3x3 and 5x5 with stride 1 by Winograd's). bias
+    // may be NULL. The input gradient is also transposed convolution's forward: hence its bias over
+    // in_channels.
     void (*gemm)(const Gemm *shape, const float *a, const float *b, const float *bias, float *c);
     void (*conv2d)(const ConvShape *shape, const float *x, const float *weight, const float *bias,
                    float *y);
@@ -181,8 +182,8 @@ typedef struct Kernels {
                                  const float *dy, float *dx, float *dgrid);
 
     // noise.c. Element i depends on (key, i) alone. dropout: y = x / (1 - p) where kept,
-    // never -0; else -0, from which the backward pass knows what was dropped. A kept element's 16-bit
-    // random number (half i%2 of word i/2) is at least round(65536 p).
+    // never -0; else -0, from which the backward pass knows what was dropped. A kept element's
+    // 16-bit random number (half i%2 of word i/2) is at least round(65536 p).
     void (*dropout)(int64_t count, float probability, RandomKey key, const float *x, float *y);
     void (*dropout_backward)(int64_t count, float probability, const float *y, const float *dy,
                              float *dx);
@@ -201,8 +202,8 @@ typedef struct Kernels {
 // impossible choice ends the program with one sentence and status 1.
 const Kernels *cpu_kernels(void);
 
-// How 3x3 and 5x5 convolutions with stride 1 are done: with Winograd's fewer multiplications where that
-// pays (their results are as good, but other in the last bits), or always directly.
+// How 3x3 and 5x5 convolutions with stride 1 are done: with Winograd's fewer multiplications where
+// that pays (their results are as good, but other in the last bits), or always directly.
 typedef enum ConvPath { CONV_FASTEST, CONV_DIRECT } ConvPath;
 
 // Another instruction set's list, NULL where the program or the processor lacks it: for tests and

@@ -2,8 +2,8 @@
 // walks it from the end: when a node's turn comes, every use of its output has already added its
 // share to output->grad, so that the chain rule
 //   d loss / d input += d loss / d output * d output / d input
-// can be applied once. Nodes, intermediates and their gradients all live in one arena; the memory of
-// a gradient whose node has had its turn serves the next one of the same size.
+// can be applied once. Nodes, intermediates and their gradients all live in one arena; the memory
+// of a gradient whose node has had its turn serves the next one of the same size.
 #include "core/tape.h"
 
 #include <stdlib.h>

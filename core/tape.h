@@ -30,8 +30,8 @@ Tensor *tape_tensor_int(Tape *tape, int rank, const int64_t *shape);
 Tensor *detach(Tensor *x);
 
 // d loss / d p into p->grad of every persistent tensor with needs_grad that loss (one element)
-// depends on. Gradients in between are gone afterwards: their memory is used again. Several calls before a reset add up; a parameter that loss
-// does not reach keeps grad_written false.
+// depends on. Gradients in between are gone afterwards: their memory is used again. Several calls
+// before a reset add up; a parameter that loss does not reach keeps grad_written false.
 void backward(Tensor *loss);
 
 // The same with a given gradient of y, of y's shape.

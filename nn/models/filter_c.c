@@ -1,9 +1,9 @@
 // Filter C, the paper's choice for 32x32x3 images (CIFAR-10, GTSRB):
 //   encoder  0: 3->32 (32x32)  1: pool  2: 32->64 (16x16)  3: pool  4: 64->128 (8x8)
 //   decoder  0: up  1: 128->64 (16x16)  2: up  3: 64->32 (32x32)  4: 1x1 convolution 32->3
-// A block is twice conv 3x3, relu, batch norm (relu first); up is bilinear with aligned corners. The
-// variational form adds encoder.5, a 1x1 convolution 128->256: the first half of its channels is the
-// mean, the second the log variance.
+// A block is twice conv 3x3, relu, batch norm (relu first); up is bilinear with aligned corners.
+// The variational form adds encoder.5, a 1x1 convolution 128->256: the first half of its channels
+// is the mean, the second the log variance.
 #include "nn/models/models.h"
 
 #include <stdio.h>

@@ -127,8 +127,8 @@ static void batch_norms(void)
     }
 }
 
-// One step of y = batch_norm(x) and relu, in one operator or two: y, then the gradients of x, weight
-// and bias of sum(y^2).
+// One step of y = batch_norm(x) and relu, in one operator or two: y, then the gradients of x,
+// weight and bias of sum(y^2).
 static float *norm_and_relu(bool together, NormRelu order, bool training)
 {
     enum { X = 500 * 6, CHANNELS = 6 };

@@ -1,6 +1,6 @@
-// 3x3 and 5x5 convolution by Winograd's minimal filtering against plain loops in double: the error stays within
-// 2e-5 of the largest value (shared/facts/speed.md), the path is really taken where it should be, and
-// it has the same bits on every instruction set for any number of threads.
+// 3x3 and 5x5 convolution by Winograd's minimal filtering against plain loops in double: the error
+// stays within 2e-5 of the largest value (shared/facts/speed.md), the path is really taken where it
+// should be, and it has the same bits on every instruction set for any number of threads.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

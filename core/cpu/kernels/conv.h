@@ -1,5 +1,5 @@
-// The two ways of convolution on the CPU: direct (any shape) and Winograd's (3x3 and 5x5 with stride 1);
-// conv.c chooses. Arguments as in core/kernels.h.
+// The two ways of convolution on the CPU: direct (any shape) and Winograd's (3x3 and 5x5 with
+// stride 1); conv.c chooses. Arguments as in core/kernels.h.
 #ifndef SIEVE_CORE_CPU_KERNELS_CONV_H
 #define SIEVE_CORE_CPU_KERNELS_CONV_H
 

@@ -9,8 +9,8 @@
 // ky where this divides. Input rows of equal (iy + padding) mod stride ("phase") use the same taps,
 // and inside a phase the taps slide over dy with step 1: each of the stride x stride phases is a
 // small dense correlation with the taps in reverse order. With few input channels its tiles would
-// be nearly empty; then the product of dy with all taps is formed for each output pixel, pixels side
-// by side, and the parts are added up where they belong.
+// be nearly empty; then the product of dy with all taps is formed for each output pixel, pixels
+// side by side, and the parts are added up where they belong.
 #include "core/cpu/kernels/conv.h"
 #include "core/cpu/kernels/correlate.h"
 #include "core/thread.h"
@@ -337,8 +337,8 @@ static void parts_image(void *context, int64_t image, int thread)
               task->dx + image * s->in_height * s->in_width * s->in_channels);
 }
 
-// Phases fill vectors with input channels, parts with pixels, but add them up one by one. The choice
-// changes the order of sums, so it may depend on the shape alone.
+// Phases fill vectors with input channels, parts with pixels, but add them up one by one. The
+// choice changes the order of sums, so it may depend on the shape alone.
 enum { FEW_CHANNELS = 4 };
 
 void KERNEL(conv2d_input_gradient_direct)(const ConvShape *s, const float *dy, const float *weight,

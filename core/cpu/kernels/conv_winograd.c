@@ -1,8 +1,9 @@
-// 3x3 and 5x5 convolution with stride 1 by Winograd's minimal filtering (winograd.h): forward, input
-// gradient and weight gradient. Images are cut into tiles of 4x4 (2x2) results. A block of tiles is
-// transformed ("spectra": 36 planes, plane f holding value f of every tile and channel), each plane
-// is a matrix product over channels, the products are transformed back. A block's planes stay in
-// the second-level cache; what limits is the product, at a quarter (0.36) of the multiplications.
+// 3x3 and 5x5 convolution with stride 1 by Winograd's minimal filtering (winograd.h): forward,
+// input gradient and weight gradient. Images are cut into tiles of 4x4 (2x2) results. A block of
+// tiles is transformed ("spectra": 36 planes, plane f holding value f of every tile and channel),
+// each plane is a matrix product over channels, the products are transformed back. A block's planes
+// stay in the second-level cache; what limits is the product, at a quarter (0.36) of the
+// multiplications.
 #include "core/cpu/kernels/conv.h"
 #include "core/cpu/kernels/tile.h"
 #include "core/cpu/kernels/winograd.h"

@@ -26,8 +26,8 @@ static inline void copy_values(int64_t count, const float *restrict from, float 
     for (int64_t i = 0; i < count; i++) to[i] = from[i];
 }
 
-// Some rows of B, k = first .. first+PACK_ROWS-1, into packed[panel][k][TILE_COLUMNS]: few enough that
-// their pages stay in the address cache while the panels go by.
+// Some rows of B, k = first .. first+PACK_ROWS-1, into packed[panel][k][TILE_COLUMNS]: few enough
+// that their pages stay in the address cache while the panels go by.
 static void pack_rows_of_b(void *context, int64_t number, int thread)
 {
     (void)thread;

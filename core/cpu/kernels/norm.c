@@ -5,8 +5,8 @@
 #include "core/cpu/vmath.h"
 
 // ---- Statistics: two passes over each block while it is in the cache, first its mean m, then the
-// sums of x - m and (x - m)^2. Both are small whatever the offset of x, so float suffices; the blocks
-// are combined in double (Chan, Golub, LeVeque 1983). ----
+// sums of x - m and (x - m)^2. Both are small whatever the offset of x, so float suffices; the
+// blocks are combined in double (Chan, Golub, LeVeque 1983). ----
 
 typedef struct StatisticsCall {
     Columns plan;
@@ -117,8 +117,8 @@ typedef struct ApplyCall {
     float *out;
 } ApplyCall;
 
-// (x - mean) * factor + shift. The backward pass forms it again, in the same bits, to know what relu
-// let through: cheaper than reading y.
+// (x - mean) * factor + shift. The backward pass forms it again, in the same bits, to know what
+// relu let through: cheaper than reading y.
 static inline float normalised(const ApplyCall *call, float x, int64_t j)
 {
     return multiply_add(x - call->mean[j], call->factor[j], call->shift[j]);
@@ -178,10 +178,10 @@ static void batch_norm_apply(const BatchNormShape *s, const float *x, float *y)
     parallel_ranges((call.count + wide - 1) / wide, wide, apply_rows, &call);
 }
 
-// ---- Backward: with g = dy where a relu after let through, else 0, and z = (x - mean) / deviation:
-//   dshift = sum g,   dscale = sum g z,   dx = scale / deviation (g - mean(g) - z mean(g z))
-// where mean and deviation came from x, else scale / deviation g. With a relu before, x is max(x, 0)
-// and dx is zero where that is. ----
+// ---- Backward: with g = dy where a relu after let through, else 0, and z = (x - mean) / sd:
+//   dshift = sum g,   dscale = sum g z,   dx = scale / sd (g - mean(g) - z mean(g z))
+// where mean and sd came from x, else scale / sd g. With a relu before, x is max(x, 0), and dx is
+// zero where that is. ----
 
 // dy at element j, or 0 where relu let nothing through; *value becomes what was normalised.
 static inline __attribute__((always_inline)) float
