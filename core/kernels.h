@@ -63,6 +63,13 @@ typedef struct ConvShape {
     int64_t stride, padding, dilation;
 } ConvShape;
 
+// What follows a convolution whose weights are frozen, channel by channel: y = scale * conv + shift,
+// then, with relu, max(0, y).
+typedef struct ConvAfter {
+    const float *scale, *shift; // of out_channels; NULL: 1, 0; a scale comes with a shift
+    bool relu;
+} ConvAfter;
+
 typedef struct PoolShape {
     int64_t batch, in_height, in_width, channels, out_height, out_width;
     int64_t kernel, stride, padding; // unused by adaptive pooling
@@ -118,6 +125,17 @@ typedef struct Kernels {
                                   const float *bias, float *dx);
     void (*conv2d_weight_gradient)(const ConvShape *shape, const float *x, const float *dy,
                                    float *dweight);
+    // The same with frozen weights. prepared: what conv2d_prepare made of them, once, for this
+    // direction (conv2d_prepared_count floats), or NULL. The input gradient reads y where there is
+    // a relu, and may overwrite dy.
+    int64_t (*conv2d_prepared_count)(const ConvShape *shape); // 0: weights are best as they are
+    void (*conv2d_prepare)(const ConvShape *shape, bool input_gradient, const float *weight,
+                           float *prepared);
+    void (*conv2d_frozen)(const ConvShape *shape, const ConvAfter *after, const float *x,
+                          const float *weight, const float *prepared, float *y);
+    void (*conv2d_frozen_input_gradient)(const ConvShape *shape, const ConvAfter *after,
+                                         const float *y, float *dy, const float *weight,
+                                         const float *prepared, float *dx);
 
     // elementwise.c. unary_backward: dx = dy * f'(x), from whichever of x and y = f(x) is handy;
     // both are given.

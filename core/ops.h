@@ -71,6 +71,11 @@ typedef struct Conv2d {
 } Conv2d;
 Tensor *conv2d(Tensor *x, Tensor *weight, Tensor *bias, Conv2d how);
 Tensor *conv_transpose2d(Tensor *x, Tensor *weight, Tensor *bias, Conv2d how);
+// scale * conv2d(x, weight) + shift per channel, then max(0, that) where relu, of a frozen weight
+// (tensor_freeze): what is made of the weight once is kept with it, and the rest costs no pass over
+// memory of its own. scale and shift, NULL or (co), are constants; no gradient reaches them.
+Tensor *conv2d_frozen(Tensor *x, Tensor *weight, const Tensor *scale, const Tensor *shift,
+                      Conv2d how, bool relu);
 
 // ---- pool.c: NHWC ----
 typedef struct Pool2d {
@@ -88,6 +93,14 @@ typedef struct BatchNorm {
     bool training;
     NormRelu relu; // relu(batch_norm(x)) or batch_norm(relu(x)) as one operator
 } BatchNorm;
+// What batch_norm amounts to where its statistics are the running ones: y = scale x + shift, with
+// scale = weight / sqrt(running_variance + epsilon), shift = bias - scale running_mean.
+typedef struct ScaleShift {
+    Tensor *scale, *shift; // (channels), of the step, without gradients
+} ScaleShift;
+ScaleShift batch_norm_scale_shift(Tape *tape, const Tensor *weight, const Tensor *bias,
+                                  const Tensor *running_mean, const Tensor *running_variance,
+                                  float epsilon);
 Tensor *batch_norm(Tensor *x, Tensor *weight, Tensor *bias, Tensor *running_mean,
                    Tensor *running_variance, BatchNorm how);
 

@@ -61,7 +61,17 @@ void tensor_free(Tensor *tensor)
     free(tensor->data);
     free(tensor->ints);
     free(tensor->grad);
+    tensor_freeze(tensor, false);
     free(tensor);
+}
+
+void tensor_freeze(Tensor *tensor, bool frozen)
+{
+    tensor->frozen = frozen;
+    for (int i = 0; i < 2; i++) {
+        free(tensor->prepared[i]);
+        tensor->prepared[i] = NULL;
+    }
 }
 
 bool same_shape(const Tensor *a, const Tensor *b)

@@ -23,8 +23,10 @@ typedef struct Tensor {
     int32_t *ints; // TENSOR_INT
     float *grad;   // same shape as data; for a persistent tensor allocated with it where needs_grad
     bool needs_grad;
-    bool grad_written; // grad holds something since the last step began
-    struct Tape *tape; // NULL: persistent
+    bool grad_written;  // grad holds something since the last step began
+    struct Tape *tape;  // NULL: persistent
+    bool frozen;        // persistent: its values stay, so operators may keep what they make of them
+    float *prepared[2]; // a frozen weight for conv2d, for its input gradient; NULL: not yet made
 } Tensor;
 
 // Persistent tensors, zero-filled.
@@ -41,6 +43,9 @@ Tensor *parameter_create(int rank, const int64_t *shape);
     {                                                                            \
         __VA_ARGS__                                                              \
     }
+
+// From now on its values stay as they are, and no gradient is wanted (true); or may change again.
+void tensor_freeze(Tensor *tensor, bool frozen);
 
 bool same_shape(const Tensor *a, const Tensor *b);
 

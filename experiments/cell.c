@@ -271,7 +271,7 @@ static bool find_or_train(Subject *s, Error *error)
     s->directory = make_directory(s, "classifiers", NULL, hash, error);
     if (!s->directory) return false;
     bool ok = cell_finished(s->directory) ? read_subject(s, error) : train_subject(s, hash, error);
-    parameters_require_gradient(&s->classifier->parameters, false);
+    parameters_freeze(&s->classifier->parameters, true);
     return ok;
 }
 

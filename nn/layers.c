@@ -64,6 +64,8 @@ Tensor *linear_forward(const Linear *layer, Tensor *x)
 
 Tensor *conv_forward(const Conv2dLayer *layer, Tensor *x)
 {
+    if (layer->weight->frozen)
+        return conv2d_frozen(x, layer->weight, NULL, layer->bias, layer->how, false);
     return conv2d(x, layer->weight, layer->bias, layer->how);
 }
 
@@ -92,6 +94,17 @@ Tensor *batch_norm_relu_forward(const BatchNormLayer *layer, Tensor *x, bool tra
 Tensor *relu_batch_norm_forward(const BatchNormLayer *layer, Tensor *x, bool training)
 {
     return normalise(layer, x, training, NORM_RELU_BEFORE);
+}
+
+Tensor *conv_norm_forward(const Conv2dLayer *conv, const BatchNormLayer *norm, Tensor *x, bool relu,
+                          bool training)
+{
+    if (training || !conv->weight->frozen || !norm->weight->frozen || conv->bias)
+        return normalise(norm, conv_forward(conv, x), training,
+                         relu ? NORM_RELU_AFTER : NORM_RELU_NONE);
+    ScaleShift s = batch_norm_scale_shift(x->tape, norm->weight, norm->bias, norm->running_mean,
+                                          norm->running_variance, norm->epsilon);
+    return conv2d_frozen(x, conv->weight, s.scale, s.shift, conv->how, relu);
 }
 
 Tensor *dropout_forward(Tensor *x, float probability, const char *name, Mode mode)

@@ -50,6 +50,9 @@ BatchNormLayer batch_norm_create(Parameters *parameters, const char *name, int64
 
 Tensor *linear_forward(const Linear *layer, Tensor *x);
 Tensor *conv_forward(const Conv2dLayer *layer, Tensor *x);
+// norm(conv(x)), then relu where wanted. Where both are frozen and not in training, in one pass.
+Tensor *conv_norm_forward(const Conv2dLayer *conv, const BatchNormLayer *norm, Tensor *x, bool relu,
+                          bool training);
 Tensor *conv_transpose_forward(const ConvTransposeLayer *layer, Tensor *x);
 Tensor *batch_norm_forward(const BatchNormLayer *layer, Tensor *x, bool training);
 Tensor *batch_norm_relu_forward(const BatchNormLayer *layer, Tensor *x, bool training);

@@ -63,6 +63,12 @@ void parameters_require_gradient(Parameters *parameters, bool required)
         if (parameters->items[i].trainable) parameters->items[i].tensor->needs_grad = required;
 }
 
+void parameters_freeze(Parameters *parameters, bool frozen)
+{
+    parameters_require_gradient(parameters, !frozen);
+    for (int i = 0; i < parameters->count; i++) tensor_freeze(parameters->items[i].tensor, frozen);
+}
+
 // ---- Layouts ----
 
 static void stored_shape(const Parameter *parameter, int64_t *shape)
@@ -95,6 +101,7 @@ void parameter_export(const Parameter *parameter, const float *values, float *st
 
 static void parameter_import(const Parameter *parameter, const float *stored)
 {
+    tensor_freeze(parameter->tensor, parameter->tensor->frozen); // forgets what was made of it
     for (int64_t i = 0; i < parameter->tensor->count; i++)
         parameter->tensor->data[memory_index(parameter, i)] = stored[i];
 }

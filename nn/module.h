@@ -38,9 +38,13 @@ void parameters_free(Parameters *parameters);
 const Parameter *parameters_find(const Parameters *parameters, const char *name); // or NULL
 int64_t parameters_values(const Parameters *parameters); // number of trainable values
 
-// Freezes (false) or thaws the network: whether backward() computes gradients of its trainable
-// tensors. Gradients to the network's input flow either way.
+// Whether backward() computes gradients of the trainable tensors. Gradients to the network's input
+// flow either way.
 void parameters_require_gradient(Parameters *parameters, bool required);
+
+// Freezes the network: its tensors stay as they are, no gradients of them are computed, and layers
+// keep what they make of them (core/ops.h, conv2d_frozen). Or thaws it.
+void parameters_freeze(Parameters *parameters, bool frozen);
 
 // A weights file: exactly these tensors, PyTorch's names and shapes. A missing or extra name (but
 // num_batches_tracked) and a wrong shape or type are refused in one sentence, with nothing changed.

@@ -3,6 +3,7 @@
 // is that adjoint as a forward pass, y = C_W^T x, with gradient dx = C_W dy. So three kernels serve
 // both: conv2d (C_W), conv2d_input_gradient (C_W^T) and conv2d_weight_gradient, which pairs the
 // larger with the smaller image; in transposed convolution these have changed places.
+#include "core/error.h"
 #include "core/ops/common.h"
 
 static void with_defaults(Conv2d *how)
@@ -63,10 +64,8 @@ static void conv2d_backward(Node *node)
     bias_gradient(node);
 }
 
-Tensor *conv2d(Tensor *x, Tensor *weight, Tensor *bias, Conv2d how)
+static ConvShape conv_shape(const Tensor *x, const Tensor *weight, const Tensor *bias, Conv2d how)
 {
-    Tensor *inputs[] = {x, weight, bias};
-    Tape *tape = float_inputs("conv2d", 3, inputs);
     with_defaults(&how);
     require_operands("conv2d", x, weight, bias, weight->shape[2], weight->shape[3], how);
     if (how.output_padding != 0) panic("conv2d: an output padding is for conv_transpose2d");
@@ -84,10 +83,74 @@ Tensor *conv2d(Tensor *x, Tensor *weight, Tensor *bias, Conv2d how)
                        .dilation = how.dilation};
     if (shape.out_height < 1 || shape.out_width < 1)
         panic("conv2d: x %s is smaller than weight %s", shape_text(x), shape_text(weight));
-    Tensor *y = tape_tensor(
-        tape, 4, (int64_t[]){shape.batch, shape.out_height, shape.out_width, shape.out_channels});
+    return shape;
+}
+
+static Tensor *conv_output(Tape *tape, const ConvShape *s)
+{
+    return tape_tensor(tape, SHAPE(s->batch, s->out_height, s->out_width, s->out_channels));
+}
+
+Tensor *conv2d(Tensor *x, Tensor *weight, Tensor *bias, Conv2d how)
+{
+    Tensor *inputs[] = {x, weight, bias};
+    Tape *tape = float_inputs("conv2d", 3, inputs);
+    ConvShape shape = conv_shape(x, weight, bias, how);
+    Tensor *y = conv_output(tape, &shape);
     tape_kernels(tape)->conv2d(&shape, x->data, weight->data, bias ? bias->data : NULL, y->data);
     record(y, conv2d_backward, 3, inputs, &shape, (int64_t)sizeof shape);
+    return y;
+}
+
+// ---- conv2d_frozen ----
+
+typedef struct Frozen {
+    ConvShape shape;
+    ConvAfter after;
+} Frozen;
+
+// The weight in the form for this direction, made when it is first wanted; NULL where there is
+// none.
+static const float *prepared_weight(const Kernels *kernels, const ConvShape *shape, Tensor *weight,
+                                    bool input_gradient)
+{
+    int64_t count = kernels->conv2d_prepared_count(shape);
+    float **prepared = &weight->prepared[input_gradient];
+    if (count > 0 && !*prepared) {
+        *prepared = allocate_pages((unsigned long long)count * sizeof(float));
+        kernels->conv2d_prepare(shape, input_gradient, weight->data, *prepared);
+    }
+    return count > 0 ? *prepared : NULL;
+}
+
+// y = r(s C_W x + t):   dx = C_W^T (s dy r'),   r' = 1 where y > 0, else 0; or r' = 1 without relu
+static void conv2d_frozen_backward(Node *node)
+{
+    const Frozen *frozen = node->saved;
+    Tensor *weight = node->inputs[1], *y = node->output;
+    const Kernels *kernels = tape_kernels(y->tape);
+    float *dx = grad_begin(node, 0);
+    if (!dx) return;
+    kernels->conv2d_frozen_input_gradient(
+        &frozen->shape, &frozen->after, y->data, y->grad, weight->data,
+        prepared_weight(kernels, &frozen->shape, weight, true), dx);
+    grad_end(node, 0);
+}
+
+Tensor *conv2d_frozen(Tensor *x, Tensor *weight, const Tensor *scale, const Tensor *shift,
+                      Conv2d how, bool relu)
+{
+    Tensor *inputs[] = {x, weight};
+    Tape *tape = float_inputs("conv2d_frozen", 2, inputs);
+    const Kernels *kernels = tape_kernels(tape);
+    if (!weight->frozen || weight->needs_grad)
+        panic("conv2d_frozen: weight %s is not frozen", shape_text(weight));
+    Frozen frozen = {.shape = conv_shape(x, weight, shift, how),
+                     .after = {scale ? scale->data : NULL, shift ? shift->data : NULL, relu}};
+    Tensor *y = conv_output(tape, &frozen.shape);
+    kernels->conv2d_frozen(&frozen.shape, &frozen.after, x->data, weight->data,
+                           prepared_weight(kernels, &frozen.shape, weight, false), y->data);
+    record(y, conv2d_frozen_backward, 2, inputs, &frozen, sizeof frozen);
     return y;
 }
 

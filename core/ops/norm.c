@@ -40,6 +40,22 @@ static void invert_deviation(const Kernels *kernels, int64_t channels, const flo
     kernels->binary(BINARY_DIV, &one_over, &one, inverse, inverse);
 }
 
+ScaleShift batch_norm_scale_shift(Tape *tape, const Tensor *weight, const Tensor *bias,
+                                  const Tensor *running_mean, const Tensor *running_variance,
+                                  float epsilon)
+{
+    const Kernels *kernels = tape_kernels(tape);
+    const int64_t channels = weight->count;
+    const Broadcast each = {1, {channels}, {1}, {1}};
+    ScaleShift result = {tape_tensor(tape, 1, &channels), tape_tensor(tape, 1, &channels)};
+    float *scale = result.scale->data, *shift = result.shift->data;
+    invert_deviation(kernels, channels, running_variance->data, epsilon, scale);
+    kernels->binary(BINARY_MUL, &each, weight->data, scale, scale);
+    kernels->binary(BINARY_MUL, &each, running_mean->data, scale, shift);
+    kernels->binary(BINARY_SUB, &each, bias->data, shift, shift);
+    return result;
+}
+
 Tensor *batch_norm(Tensor *x, Tensor *weight, Tensor *bias, Tensor *running_mean,
                    Tensor *running_variance, BatchNorm how)
 {

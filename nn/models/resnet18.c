@@ -73,25 +73,25 @@ static Tensor *normalised_before(const Block *block, Tensor *x, bool training)
 {
     Tensor *a = batch_norm_relu_forward(&block->bn1, x, training);
     Tensor *shortcut = block->changes_shape ? conv_forward(&block->shortcut, a) : x;
-    Tensor *y = conv_forward(&block->conv1, a);
-    y = conv_forward(&block->conv2, batch_norm_relu_forward(&block->bn2, y, training));
-    return add_over(y, shortcut);
+    Tensor *y = conv_norm_forward(&block->conv1, &block->bn2, a, true, training);
+    return add_over(conv_forward(&block->conv2, y), shortcut);
 }
 
 static Tensor *normalised_after(const Block *block, Tensor *x, bool training)
 {
-    Tensor *y = batch_norm_relu_forward(&block->bn1, conv_forward(&block->conv1, x), training);
-    y = batch_norm_forward(&block->bn2, conv_forward(&block->conv2, y), training);
+    Tensor *y = conv_norm_forward(&block->conv1, &block->bn1, x, true, training);
+    y = conv_norm_forward(&block->conv2, &block->bn2, y, false, training);
     if (block->changes_shape)
-        x = batch_norm_forward(&block->shortcut_norm, conv_forward(&block->shortcut, x), training);
+        x = conv_norm_forward(&block->shortcut, &block->shortcut_norm, x, false, training);
     return relu(add(y, x));
 }
 
 static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
 {
     const Resnet18 *net = classifier->network;
-    Tensor *x = conv_forward(&net->conv1, images);
-    if (!net->normalise_before) x = batch_norm_relu_forward(&net->bn1, x, mode.training);
+    Tensor *x = net->normalise_before
+                    ? conv_forward(&net->conv1, images)
+                    : conv_norm_forward(&net->conv1, &net->bn1, images, true, mode.training);
     for (int i = 0; i < LAYERS * BLOCKS; i++) {
         const Block *block = &net->blocks[i / BLOCKS][i % BLOCKS];
         x = net->normalise_before ? normalised_before(block, x, mode.training)

@@ -210,9 +210,9 @@ static void bench_networks(const char *classifier, const char *filter, const cha
         &t.classifier->parameters,
         (Sgd){.learning_rate = 0.01f, .momentum = 0.9f, .weight_decay = 5e-4f});
     show(name[0], train_step, &t, 0);
-    show(name[1], infer, &t, 0);
     optimizer_free(t.optimizer);
-    parameters_require_gradient(&t.classifier->parameters, false);
+    parameters_freeze(&t.classifier->parameters, true);
+    show(name[1], infer, &t, 0);
     t.optimizer = optimizer_create_adam(&t.filter->parameters, (Adam){.learning_rate = 1e-3f});
     show(name[2], filter_step, &t, 0);
     optimizer_free(t.optimizer);

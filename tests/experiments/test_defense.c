@@ -29,7 +29,7 @@ static Classifier *classifier_of(const char *model)
     Classifier *classifier = classifier_create(model, 28, 28, 1, CLASSES, &error);
     classifier_set_mean_std(classifier, source->mean, source->std);
     initialize_he(&classifier->parameters, (RandomKey){1, random_purpose("C"), 0});
-    parameters_require_gradient(&classifier->parameters, false);
+    parameters_freeze(&classifier->parameters, true);
     dataset_free(&train);
     dataset_free(&test);
     return classifier;

@@ -169,7 +169,7 @@ static void test_gradients_pass_through_a_frozen_classifier(void)
     Filter *filter = filter_of(true);
     Tensor *images = random_tensor(SHAPE(BATCH, 28, 28, 1)),
            *labels = tensor_create_int(SHAPE(BATCH));
-    parameters_require_gradient(&classifier->parameters, false);
+    parameters_freeze(&classifier->parameters, true);
     Tensor *filtered = filter_forward(filter, tape_input(tape, images), true, key);
     Tensor *logits = classify(classifier, filtered, (Mode){0});
     backward(cross_entropy(logits, tape_input(tape, labels)));

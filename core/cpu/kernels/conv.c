@@ -1,6 +1,8 @@
 // Which way a convolution goes: Winograd's where its shape allows and its fewer multiplications
 // outweigh the transforms, else direct. By the shape alone: the choice changes the last bits.
 #include "core/cpu/kernels/conv.h"
+#include "core/cpu/kernels/ranges.h"
+#include "core/cpu/vmath.h"
 
 // With fewer images or tiles of results, the transform of the weights (36 values for each 9 or 25)
 // costs more than is saved.
@@ -16,11 +18,108 @@ static bool winograd_pays(const ConvShape *s)
            s->batch * rows * columns >= LEAST_TILES;
 }
 
+// ---- what follows a direct convolution ----
+
+typedef struct AfterTask {
+    const ConvAfter *after;
+    int64_t channels;
+    const float *y; // backward: where it is not above 0, no gradient passes
+    float *values;
+} AfterTask;
+
+static void forward_rows(const void *context, int64_t begin, int64_t end, int thread)
+{
+    (void)thread;
+    const AfterTask *task = context;
+    const int64_t channels = task->channels;
+    const bool relu = task->after->relu;
+    const float *restrict scale = task->after->scale, *restrict shift = task->after->shift;
+    for (int64_t row = begin; row < end; row++) {
+        float *restrict y = task->values + row * channels;
+        if (scale)
+            for (int64_t c = 0; c < channels; c++) y[c] = multiply_add(y[c], scale[c], shift[c]);
+        if (relu)
+            for (int64_t c = 0; c < channels; c++) y[c] = y[c] < 0 ? 0 : y[c];
+    }
+}
+
+static void backward_rows(const void *context, int64_t begin, int64_t end, int thread)
+{
+    (void)thread;
+    const AfterTask *task = context;
+    const int64_t channels = task->channels;
+    const bool relu = task->after->relu;
+    const float *restrict scale = task->after->scale;
+    for (int64_t row = begin; row < end; row++) {
+        float *restrict dy = task->values + row * channels;
+        const float *restrict y = task->y + row * channels;
+        if (scale)
+            for (int64_t c = 0; c < channels; c++) dy[c] *= scale[c];
+        if (relu)
+            for (int64_t c = 0; c < channels; c++) dy[c] = y[c] > 0 ? dy[c] : 0;
+    }
+}
+
+static void follow(const ConvShape *s, const AfterTask *task, RangeBody *rows)
+{
+    if (task->after->scale || task->after->relu)
+        parallel_ranges(s->batch * s->out_height * s->out_width, s->out_channels, rows, task);
+}
+
+// ---- the choice ----
+
+static int64_t conv2d_prepared_count(const ConvShape *s)
+{
+    return winograd_pays(s) ? KERNEL(winograd_prepared_count)(s) : 0;
+}
+
+static int64_t no_prepared_count(const ConvShape *s)
+{
+    (void)s;
+    return 0;
+}
+
+static void conv2d_frozen_direct(const ConvShape *s, const ConvAfter *after, const float *x,
+                                 const float *weight, const float *prepared, float *y)
+{
+    (void)prepared;
+    KERNEL(conv2d_direct)(s, x, weight, after->scale ? NULL : after->shift, y);
+    follow(s, &(AfterTask){after, s->out_channels, NULL, y}, forward_rows);
+}
+
+static void conv2d_frozen(const ConvShape *s, const ConvAfter *after, const float *x,
+                          const float *weight, const float *prepared, float *y)
+{
+    if (winograd_pays(s))
+        KERNEL(conv2d_winograd)(s, after, x, weight, prepared, y);
+    else
+        conv2d_frozen_direct(s, after, x, weight, prepared, y);
+}
+
+static void conv2d_frozen_input_gradient_direct(const ConvShape *s, const ConvAfter *after,
+                                                const float *y, float *dy, const float *weight,
+                                                const float *prepared, float *dx)
+{
+    (void)prepared;
+    follow(s, &(AfterTask){after, s->out_channels, y, dy}, backward_rows);
+    KERNEL(conv2d_input_gradient_direct)(s, dy, weight, NULL, dx);
+}
+
+static void conv2d_frozen_input_gradient(const ConvShape *s, const ConvAfter *after, const float *y,
+                                         float *dy, const float *weight, const float *prepared,
+                                         float *dx)
+{
+    if (winograd_pays(s))
+        KERNEL(conv2d_input_gradient_winograd)(s, after, y, dy, weight, prepared, NULL, dx);
+    else
+        conv2d_frozen_input_gradient_direct(s, after, y, dy, weight, prepared, dx);
+}
+
 static void conv2d(const ConvShape *s, const float *x, const float *weight, const float *bias,
                    float *y)
 {
     if (winograd_pays(s))
-        KERNEL(conv2d_winograd)(s, x, weight, bias, y);
+        KERNEL(conv2d_winograd)(s, &(ConvAfter){.shift = bias}, x, weight, NULL, y);
     else
         KERNEL(conv2d_direct)(s, x, weight, bias, y);
 }
@@ -28,10 +127,9 @@ static void conv2d(const ConvShape *s, const float *x, const float *weight, cons
 static void conv2d_input_gradient(const ConvShape *s, const float *dy, const float *weight,
                                   const float *bias, float *dx)
 {
-    if (winograd_pays(s))
-        KERNEL(conv2d_input_gradient_winograd)(s, dy, weight, bias, dx);
-    else
-        KERNEL(conv2d_input_gradient_direct)(s, dy, weight, bias, dx);
+    if (winograd_pays(s)) KERNEL(conv2d_input_gradient_winograd)
+    (s, &(ConvAfter){0}, NULL, dy, weight, NULL, bias, dx);
+    else KERNEL(conv2d_input_gradient_direct)(s, dy, weight, bias, dx);
 }
 
 static void conv2d_weight_gradient(const ConvShape *s, const float *x, const float *dy,
@@ -51,4 +149,9 @@ void KERNEL(enter_conv)(Kernels *table, ConvPath path)
         direct ? KERNEL(conv2d_input_gradient_direct) : conv2d_input_gradient;
     table->conv2d_weight_gradient =
         direct ? KERNEL(conv2d_weight_gradient_direct) : conv2d_weight_gradient;
+    table->conv2d_prepared_count = direct ? no_prepared_count : conv2d_prepared_count;
+    table->conv2d_prepare = KERNEL(winograd_prepare);
+    table->conv2d_frozen = direct ? conv2d_frozen_direct : conv2d_frozen;
+    table->conv2d_frozen_input_gradient =
+        direct ? conv2d_frozen_input_gradient_direct : conv2d_frozen_input_gradient;
 }

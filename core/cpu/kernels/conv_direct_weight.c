@@ -7,7 +7,7 @@
 #include "core/cpu/kernels/correlate.h"
 #include "core/thread.h"
 
-enum { GROUP_PIXELS = 128, MAX_CHUNKS = 16, MIN_GROUPS = 4, MIN_TASKS = 16, MIN_ROWS = 48 };
+enum { GROUP_PIXELS = 128, MAX_CHUNKS = 16, MIN_GROUPS = 1, MIN_TASKS = 8, MIN_ROWS = 48 };
 static const int64_t MAX_PART_VALUES = 1 << 22; // floats in all chunks' parts together
 enum { ADD_BLOCK = 4096 };
 

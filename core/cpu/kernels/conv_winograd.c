@@ -69,19 +69,33 @@ static void tile_offsets(const Tiling *t, Images images, int size, int64_t paddi
         }
 }
 
+// What is read in place of x: scale * x per channel, and 0 where y is not above 0. NULLs: x.
+typedef struct Reading {
+    const float *y, *scale;
+} Reading;
+
+ALWAYS_INLINE Vector read(const Reading *how, const float *x, int64_t offset, int64_t channel)
+{
+    if (offset < 0) return splat(0);
+    Vector value = load(x + offset + channel);
+    if (how && how->scale) value *= load(how->scale + channel);
+    if (how && how->y)
+        value = select_vector(less(splat(0), load(how->y + offset + channel)), value, splat(0));
+    return value;
+}
+
 // The spectra of tiles first..first+count-1, which become tiles 0..count-1 of `spectra`.
 ALWAYS_INLINE void transform_tiles(Transform *transform, const int size, const Tiling *t,
                                    Images images, int64_t padding, int64_t first, int64_t count,
-                                   const float *x, float *spectra)
+                                   const Reading *how, const float *x, float *spectra)
 {
-    static const float zeros[LANES];
     int64_t offset[FREQUENCIES], plane = plane_of(t, images.channels);
     for (int64_t tile = 0; tile < count; tile++) {
         tile_offsets(t, images, size, padding, first + tile, offset);
         for (int64_t c = 0; c < images.channels; c += LANES) {
             Square values;
             for (int i = 0; i < size * size; i++)
-                values[i / size][i % size] = load(offset[i] < 0 ? zeros : x + offset[i] + c);
+                values[i / size][i % size] = read(how, x, offset[i], c);
             both_ways(transform, size, POINTS, values);
             float *to = spectra + place_of(t, tile, c);
             for (int f = 0; f < FREQUENCIES; f++)
@@ -104,31 +118,41 @@ static Images outputs_of(const ConvShape *s)
 static void input_spectra(const Tiling *t, const ConvShape *s, int64_t first, int64_t count,
                           const float *x, float *spectra)
 {
-    transform_tiles(input_transform, POINTS, t, inputs_of(s), s->padding, first, count, x, spectra);
+    transform_tiles(input_transform, POINTS, t, inputs_of(s), s->padding, first, count, NULL, x,
+                    spectra);
 }
 
-// A dy A^T
+// A dy A^T, or A (what `how` makes of dy) A^T
 static void gradient_spectra(const Tiling *t, const ConvShape *s, int64_t first, int64_t count,
-                             const float *dy, float *spectra)
+                             const Reading *how, const float *dy, float *spectra)
 {
-    if (t->out == 4)
-        transform_tiles(output_adjoint4, 4, t, outputs_of(s), 0, first, count, dy, spectra);
+    const Images images = outputs_of(s);
+    if (t->out == 2)
+        transform_tiles(output_adjoint2, 2, t, images, 0, first, count, how, dy, spectra);
+    else if (how->scale || how->y)
+        transform_tiles(output_adjoint4, 4, t, images, 0, first, count, how, dy, spectra);
     else
-        transform_tiles(output_adjoint2, 2, t, outputs_of(s), 0, first, count, dy, spectra);
+        transform_tiles(output_adjoint4, 4, t, images, 0, first, count, NULL, dy, spectra);
 }
 
-// The values of tiles first..first+count-1 from their spectra: written with a bias, or added to
-// what is there (tiles of the input overlap).
-ALWAYS_INLINE void values_of_tiles(Transform *transform, const int size, const bool add,
+ALWAYS_INLINE Vector followed_by(const ConvAfter *after, int64_t channel, Vector value)
+{
+    Vector shift = after->shift ? load(after->shift + channel) : splat(0);
+    value = after->scale ? fma_vector(value, load(after->scale + channel), shift) : value + shift;
+    return after->relu ? max_vector(value, splat(0)) : value;
+}
+
+// The values of tiles first..first+count-1 from their spectra: written with what comes after, or
+// added (NULL) to what is there (tiles of the input overlap).
+ALWAYS_INLINE void values_of_tiles(Transform *transform, const int size, const ConvAfter *after,
                                    const Tiling *t, Images images, int64_t padding, int64_t first,
-                                   int64_t count, const float *spectra, const float *bias, float *y)
+                                   int64_t count, const float *spectra, float *y)
 {
     int64_t offset[FREQUENCIES], plane = plane_of(t, images.channels);
     for (int64_t tile = 0; tile < count; tile++) {
         tile_offsets(t, images, size, padding, first + tile, offset);
         for (int64_t c = 0; c < images.channels; c += LANES) {
             Square values;
-            Vector shift = bias ? load(bias + c) : splat(0);
             const float *from = spectra + place_of(t, tile, c);
             for (int f = 0; f < FREQUENCIES; f++)
                 values[f / POINTS][f % POINTS] = load(from + f * plane);
@@ -136,30 +160,31 @@ ALWAYS_INLINE void values_of_tiles(Transform *transform, const int size, const b
             for (int i = 0; i < size * size; i++) {
                 if (offset[i] < 0) continue;
                 float *to = y + offset[i] + c;
-                store(to, values[i / size][i % size] + (add ? load(to) : shift));
+                Vector value = values[i / size][i % size];
+                store(to, after ? followed_by(after, c, value) : value + load(to));
             }
         }
     }
 }
 
-// y = A^T products A + bias
+// y = A^T products A and what comes after
 static void write_outputs(const Tiling *t, const ConvShape *s, int64_t first, int64_t count,
-                          const float *products, const float *bias, float *y)
+                          const float *products, const ConvAfter *after, float *y)
 {
     if (t->out == 4)
-        values_of_tiles(output_transform4, 4, false, t, outputs_of(s), 0, first, count, products,
-                        bias, y);
+        values_of_tiles(output_transform4, 4, after, t, outputs_of(s), 0, first, count, products,
+                        y);
     else
-        values_of_tiles(output_transform2, 2, false, t, outputs_of(s), 0, first, count, products,
-                        bias, y);
+        values_of_tiles(output_transform2, 2, after, t, outputs_of(s), 0, first, count, products,
+                        y);
 }
 
 // dx += B products B^T
 static void add_input_gradients(const Tiling *t, const ConvShape *s, int64_t first, int64_t count,
                                 const float *products, float *dx)
 {
-    values_of_tiles(input_adjoint, POINTS, true, t, inputs_of(s), s->padding, first, count,
-                    products, NULL, dx);
+    values_of_tiles(input_adjoint, POINTS, NULL, t, inputs_of(s), s->padding, first, count,
+                    products, dx);
 }
 
 // ---- the weights' spectra: [frequency][panel of columns][row][PANEL_WIDTH] ----
@@ -249,9 +274,12 @@ static void transpose_weights(void *context, int64_t number, int thread)
 typedef struct ImageTask {
     const ConvShape *shape;
     Tiling tiling;
-    const float *from, *spectra, *bias; // images, the weights' spectra
+    const ConvAfter *after;      // forward: of y
+    const float *from, *spectra; // images, the weights' spectra
     float *to;
-    int64_t group; // input gradient: images of a task
+    Reading reading;   // input gradient: of dy
+    const float *bias; // input gradient: what dx starts at
+    int64_t group;     // input gradient: images of a task
 } ImageTask;
 
 // One plane: products[tile][column] = sum over rows of inputs[tile][row] * weights[row][column].
@@ -306,7 +334,7 @@ static void forward_block(void *context, int64_t block, int thread)
     float *products = inputs + FREQUENCIES * plane_of(t, s->in_channels);
     input_spectra(t, s, first, count, task->from, inputs);
     multiply_planes(t, count, s->in_channels, s->out_channels, inputs, task->spectra, products);
-    write_outputs(t, s, first, count, products, task->bias, task->to);
+    write_outputs(t, s, first, count, products, task->after, task->to);
 }
 
 static int64_t tiles_per_block(const ConvShape *s)
@@ -314,14 +342,58 @@ static int64_t tiles_per_block(const ConvShape *s)
     return s->in_channels * s->out_channels >= LARGE ? MANY_TILES : FEW_TILES;
 }
 
-void KERNEL(conv2d_winograd)(const ConvShape *s, const float *x, const float *weight,
-                             const float *bias, float *y)
+int64_t KERNEL(winograd_prepared_count)(const ConvShape *s)
 {
-    float *spectra = scratch(-1, FREQUENCIES * weight_plane(s->in_channels, s->out_channels) * 4);
-    ImageTask task = {s, tiling_of(s, tiles_per_block(s)), x, spectra, bias, y, 0};
-    parallel_for(
-        s->in_channels, weight_spectra,
-        &(WeightTask){task.tiling.kernel, s->in_channels, s->out_channels, weight, spectra});
+    return FREQUENCIES * weight_plane(s->in_channels, s->out_channels);
+}
+
+static int64_t turned_count(const ConvShape *s)
+{
+    return s->kernel_height * s->kernel_width * s->in_channels * s->out_channels;
+}
+
+// The input gradient's product sums over the out channels: its weights are turned round first.
+static void make_spectra(const ConvShape *s, bool input_gradient, const float *weight,
+                         float *turned, float *spectra)
+{
+    int kernel = (int)s->kernel_height;
+    int64_t taps = s->kernel_height * s->kernel_width, in = s->in_channels, out = s->out_channels;
+    WeightTask task = {kernel, in, out, weight, spectra};
+    if (input_gradient) {
+        parallel_for(taps * (in / PANEL_WIDTH), transpose_weights,
+                     &(WeightTask){kernel, in, out, weight, turned});
+        task = (WeightTask){kernel, out, in, turned, spectra};
+    }
+    parallel_for(task.rows, weight_spectra, &task);
+}
+
+void KERNEL(winograd_prepare)(const ConvShape *s, bool input_gradient, const float *weight,
+                              float *prepared)
+{
+    float *turned = scratch(-1, turned_count(s) * 4);
+    make_spectra(s, input_gradient, weight, turned, prepared);
+}
+
+// The prepared weights, or spectra made for this once.
+static const float *spectra_of(const ConvShape *s, bool input_gradient, const float *weight,
+                               const float *prepared)
+{
+    if (prepared) return prepared;
+    int64_t count = KERNEL(winograd_prepared_count)(s);
+    float *spectra = scratch(-1, (count + turned_count(s)) * 4);
+    make_spectra(s, input_gradient, weight, spectra + count, spectra);
+    return spectra;
+}
+
+void KERNEL(conv2d_winograd)(const ConvShape *s, const ConvAfter *after, const float *x,
+                             const float *weight, const float *prepared, float *y)
+{
+    ImageTask task = {.shape = s,
+                      .tiling = tiling_of(s, tiles_per_block(s)),
+                      .after = after,
+                      .from = x,
+                      .spectra = spectra_of(s, false, weight, prepared),
+                      .to = y};
     parallel_for(task.tiling.blocks, forward_block, &task);
 }
 
@@ -348,28 +420,26 @@ static void input_gradient_group(void *context, int64_t number, int thread)
                  task->to + image * values);
     for (; tile < end; tile += t->block) {
         int64_t count = tile_min(t->block, end - tile);
-        gradient_spectra(t, s, tile, count, task->from, gradients);
+        gradient_spectra(t, s, tile, count, &task->reading, task->from, gradients);
         multiply_planes(t, count, s->out_channels, s->in_channels, gradients, task->spectra,
                         products);
         add_input_gradients(t, s, tile, count, products, task->to);
     }
 }
 
-void KERNEL(conv2d_input_gradient_winograd)(const ConvShape *s, const float *dy,
-                                            const float *weight, const float *bias, float *dx)
+void KERNEL(conv2d_input_gradient_winograd)(const ConvShape *s, const ConvAfter *after,
+                                            const float *y, const float *dy, const float *weight,
+                                            const float *prepared, const float *bias, float *dx)
 {
-    int64_t values = s->in_channels * s->out_channels, taps = s->kernel_height * s->kernel_width;
-    int64_t plane = weight_plane(s->out_channels, s->in_channels);
-    float *spectra = scratch(-1, (FREQUENCIES * plane + taps * values) * 4);
-    float *transposed = spectra + FREQUENCIES * plane;
-    ImageTask task = {s, tiling_of(s, tiles_per_block(s)), dy, spectra, bias, dx, 0};
+    ImageTask task = {.shape = s,
+                      .tiling = tiling_of(s, tiles_per_block(s)),
+                      .from = dy,
+                      .spectra = spectra_of(s, true, weight, prepared),
+                      .to = dx,
+                      .reading = {after->relu ? y : NULL, after->scale},
+                      .bias = bias};
     int64_t tiles = task.tiling.rows * task.tiling.columns;
     task.group = (task.tiling.block + tiles - 1) / tiles;
-    int kernel = task.tiling.kernel;
-    parallel_for(taps * (s->in_channels / PANEL_WIDTH), transpose_weights,
-                 &(WeightTask){kernel, s->in_channels, s->out_channels, weight, transposed});
-    parallel_for(s->out_channels, weight_spectra,
-                 &(WeightTask){kernel, s->out_channels, s->in_channels, transposed, spectra});
     parallel_for((s->batch + task.group - 1) / task.group, input_gradient_group, &task);
 }
 
@@ -392,7 +462,7 @@ static void gradient_block_spectra(void *context, int64_t number, int thread)
     int64_t tile = number * FEW_TILES, count = tile_min(FEW_TILES, task->count - tile);
     input_spectra(&task->tiling, task->shape, task->first + tile, count, task->x,
                   task->inputs + place_of(&task->tiling, tile, 0));
-    gradient_spectra(&task->tiling, task->shape, task->first + tile, count, task->dy,
+    gradient_spectra(&task->tiling, task->shape, task->first + tile, count, &(Reading){0}, task->dy,
                      task->gradients + place_of(&task->tiling, tile, 0));
 }
 
