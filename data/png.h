@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include "core/file.h"
 
-// pixels: height x width x channels, 8 bits each; 1 channel is grey, 3 are red, green, blue. *out
-// belongs to the caller.
+// pixels: height x width x channels, 8 bits each; 1 channel is grey, 3 are red, green, blue, 2 and 4
+// these with alpha. *out belongs to the caller.
 void png_encode(int width, int height, int channels, const uint8_t *pixels, Bytes *out);
 
 #endif
