@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 #include "core/file.h"
+#include "data/jpeg.h"
 #include "data/png.h"
 #include "data/pnm.h"
 
@@ -15,6 +16,7 @@ typedef struct Format {
 } Format;
 
 static const Format formats[] = {
+    {jpeg_recognise, jpeg_decode},
     {pnm_recognise, pnm_decode},
 };
 enum { FORMAT_COUNT = sizeof formats / sizeof formats[0] };
