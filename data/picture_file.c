@@ -16,6 +16,7 @@ typedef struct Format {
 } Format;
 
 static const Format formats[] = {
+    {png_recognise, png_decode},
     {jpeg_recognise, jpeg_decode},
     {pnm_recognise, pnm_decode},
 };
