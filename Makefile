@@ -46,7 +46,7 @@ $(BUILD)/op_check $(BUILD)/model_check: $(BUILD)/%: $(BUILD)/tests/%.o $(BUILD)/
 $(BUILD)/tests/core/test_operators $(BUILD)/tests/core/test_image_operators: $(BUILD)/tests/core/trial.o $(BUILD)/tests/core/reference.o
 
 # Tests that run the program itself.
-$(BUILD)/tests/experiments/test_command_line $(BUILD)/tests/experiments/test_run: $(BUILD)/tests/experiments/program.o | $(BUILD)/sieve
+$(BUILD)/tests/experiments/test_command_line $(BUILD)/tests/experiments/test_run $(BUILD)/tests/experiments/test_image: $(BUILD)/tests/experiments/program.o | $(BUILD)/sieve
 
 $(TESTS) $(BUILD)/tests/bench/bench: $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/test.o $(LIBRARY)
 	@echo "  LD $@"

@@ -7,6 +7,7 @@
 #include "core/json.h"
 #include "core/ops.h"
 #include "core/thread.h"
+#include "data/picture_file.h"
 #include "experiments/cell.h"
 #include "experiments/report.h"
 #include "experiments/result_table.h"
@@ -158,4 +159,21 @@ int command_ops(const Options *options)
     printf("%d operators, each forward and backward on: cpu (%s)\n\n", count, kernels->name);
     for (int i = 0; i < count; i++) printf("  %-26s %s\n", list[i].name, list[i].formula);
     return 0;
+}
+
+int command_image(const Options *options)
+{
+    Error error = {0};
+    if (options->operand_count != 1)
+        return command_failed((fail(&error, "image: one picture is wanted"), &error), 2);
+    if (!options->output || !picture_writable(options->output))
+        return command_failed(
+            (fail(&error, "image: -o FILE is wanted, ending in .png, .ppm or .pgm"), &error), 2);
+    Picture picture;
+    bool ok =
+        outputs_check(options, &error) && picture_read(options->operands[0], &picture, &error);
+    if (!ok) return command_failed(&error, 1);
+    ok = picture_write(options->output, &picture, &error);
+    picture_free(&picture);
+    return ok ? 0 : command_failed(&error, 1);
 }

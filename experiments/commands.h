@@ -10,6 +10,7 @@ int command_run(const Options *options);
 int command_train(const Options *options);
 int command_report(const Options *options);
 int command_ops(const Options *options);
+int command_image(const Options *options);
 
 // One sentence on stderr, prefixed with the program's name; returns the status.
 int command_failed(const Error *error, int status);

@@ -16,7 +16,10 @@ typedef struct OptionRow {
     int64_t low, high; // OPTION_NUMBER
 } OptionRow;
 
-enum { FOR_CELLS = FOR_DEMO | FOR_RUN | FOR_TRAIN, FOR_ALL = FOR_CELLS | FOR_REPORT | FOR_OPS };
+enum {
+    FOR_CELLS = FOR_DEMO | FOR_RUN | FOR_TRAIN,
+    FOR_ALL = FOR_CELLS | FOR_REPORT | FOR_OPS | FOR_IMAGE
+};
 #define FIELD(name) offsetof(Options, name)
 
 static const OptionRow rows[] = {
@@ -42,8 +45,8 @@ static const OptionRow rows[] = {
      0, (INT64_C(1) << 53) - 1}, // what JSON numbers hold exactly
     {"--out", "DIR", "results (default results)", OPTION_TEXT, FIELD(out), FOR_CELLS, 0, 0},
     {"--json", "FILE", "also write the results here", OPTION_TEXT, FIELD(json), FOR_CELLS, 0, 0},
-    {"-o", "FILE", "the weights (safetensors), or the report", OPTION_TEXT, FIELD(output),
-     FOR_TRAIN | FOR_REPORT, 0, 0},
+    {"-o", "FILE", "the weights (safetensors), the report, or the picture (.png, .ppm, .pgm)",
+     OPTION_TEXT, FIELD(output), FOR_TRAIN | FOR_REPORT | FOR_IMAGE, 0, 0},
     {"--threads", "N", "threads (default: one for each processor)", OPTION_NUMBER, FIELD(threads),
      FOR_CELLS, 1, 64},
     {"--device", "NAME", "cpu", OPTION_TEXT, FIELD(device), FOR_CELLS, 0, 0},

@@ -10,7 +10,14 @@
 enum { MAX_OVERRIDES = 64, MAX_OPERANDS = 64 };
 
 // Which commands take an option; to be combined.
-enum CommandSet { FOR_DEMO = 1, FOR_RUN = 2, FOR_TRAIN = 4, FOR_REPORT = 8, FOR_OPS = 16 };
+enum CommandSet {
+    FOR_DEMO = 1,
+    FOR_RUN = 2,
+    FOR_TRAIN = 4,
+    FOR_REPORT = 8,
+    FOR_OPS = 16,
+    FOR_IMAGE = 64,
+};
 
 typedef struct Options {
     const char *data, *data_directory; // the directory: --data-dir, $SIEVE_DATA, ./data-sets

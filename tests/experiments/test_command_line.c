@@ -60,6 +60,11 @@ static void missing_and_bad_values_are_wrong_use(void)
     fails(2, "-o FILE", "train");
     fails(2, "one result directory", "report");
     fails(2, "one result directory", "report a b");
+    fails(2, "one picture", "image -o x.png");
+    fails(2, "one picture", "image a b -o x.png");
+    fails(2, "-o FILE", "image a.png");
+    fails(2, ".png, .ppm or .pgm", "image a.png -o x.jpg");
+    fails(2, ".png, .ppm or .pgm", "image a.png -o png");
     fails(2, "whole number", "run --defense if --seed x");
     fails(2, "whole number", "run --defense if --threads 0");
     fails(2, "whole number", "demo --threads many");
@@ -102,8 +107,8 @@ static void settings_must_be_of_the_run_and_in_range(void)
 
 static void every_command_has_help(void)
 {
-    const char *commands[] = {"demo", "run", "train", "report", "ops"};
-    for (int i = 0; i < 5; i++) {
+    const char *commands[] = {"demo", "run", "train", "report", "ops", "image"};
+    for (int i = 0; i < 6; i++) {
         Outcome o = run_sieve("%s --help", commands[i]);
         char usage[32];
         snprintf(usage, sizeof usage, "sieve %s", commands[i]);
