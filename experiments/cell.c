@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/sha256.h"
+#include "experiments/augmentation.h"
 #include "experiments/cell_files.h"
 #include "experiments/classifier_training.h"
 #include "experiments/defense.h"
@@ -94,8 +95,9 @@ static Json *classifier_config(const Subject *s, const char *model)
     json_set(config, "seed", json_number((double)o->seed));
     json_set(config, "scale", json_string(scale_name(o->scale)));
     json_set(config, "attack_settings", json_copy(s->attack.settings));
-    json_set(config, "classifier_settings",
-             settings_resolve(classifier_settings, "classifier", o->scale, &o->overrides));
+    Json *settings = settings_resolve(classifier_settings, "classifier", o->scale, &o->overrides);
+    augmentation_complete(settings, &s->source->augmentation);
+    json_set(config, "classifier_settings", settings);
     return config;
 }
 
@@ -131,6 +133,8 @@ static void command_text(const Subject *s, const char *defense, Text *text)
                 o->mode);
     if (!s->attack.all_targets) text_append(text, " --target %lld", (long long)o->target);
     if (defense) text_append(text, " --defense %s", defense);
+    if (o->train_images) text_append(text, " --train-images %lld", (long long)o->train_images);
+    if (o->test_images) text_append(text, " --test-images %lld", (long long)o->test_images);
     text_append(text, " --seed %lld --scale %s", (long long)o->seed, scale_name(o->scale));
     for (int i = 0; i < o->overrides.count; i++)
         text_append(text, " --set %s", o->overrides.texts[i]);
@@ -166,14 +170,26 @@ static void record_finish(const Subject *s, const char *defense, const Json *con
 
 // ---- the classifier ----
 
+static void dataset_notes(const Dataset *train, const Dataset *test)
+{
+    const Dataset *halves[] = {train, test};
+    for (int i = 0; i < 2; i++)
+        if (halves[i]->note) fprintf(stderr, "sieve: %s: %s\n", halves[i]->name, halves[i]->note);
+}
+
 static bool load_data(const Options *o, Subject *s, Error *error)
 {
-    bool quick = o->scale == SCALE_QUICK;
-    DataRequest request = {.directory = o->data_directory,
-                           .train_count = quick ? QUICK_TRAIN : 0,
-                           .test_count = quick ? QUICK_TEST : 0};
     s->source = data_source_find(o->data, error);
-    if (!s->source || !dataset_load(s->source, &request, &s->train, &s->test, error)) return false;
+    if (!s->source) return false;
+    DataRequest request = {.directory = o->data_directory,
+                           .train_count = o->train_images,
+                           .test_count = o->test_images};
+    if (s->source->built_in && o->scale == SCALE_QUICK) {
+        if (!request.train_count) request.train_count = QUICK_TRAIN;
+        if (!request.test_count) request.test_count = QUICK_TEST;
+    }
+    if (!dataset_load(s->source, &request, &s->train, &s->test, error)) return false;
+    dataset_notes(&s->train, &s->test);
     s->split = defense_split(&s->test);
     if (s->split.validation_count == 0 || s->split.test_count == 0)
         return fail(error,
@@ -227,7 +243,6 @@ static bool train_subject(Subject *s, const char *hash, Error *error)
                                    .settings = json_get(s->config, "classifier_settings"),
                                    .train = &s->train,
                                    .test = &s->test,
-                                   .flip = s->source->flip,
                                    .seed = (uint64_t)s->options->seed,
                                    .checkpoint = checkpoint,
                                    .config_hash = hash,
@@ -371,8 +386,7 @@ static bool train_defense(Cell *cell, const char *checkpoint, Curves *curves, do
                          .sample_count = s->split.validation_count,
                          .epochs = epochs,
                          .batch_size = (int)setting(set, "batch_size"),
-                         .augmentation = {(int)setting(set, "crop_padding"),
-                                          (float)setting(set, "rotation"), s->source->flip},
+                         .augmentation = augmentation_of(set),
                          .seed = (uint64_t)s->options->seed,
                          .purpose = random_purpose("defense training"),
                          .checkpoint = checkpoint,
@@ -459,6 +473,7 @@ Json *cell_run(const Subject *subject, const char *name, Error *error)
                     .settings = settings_resolve(method->settings, name, o->scale, &o->overrides),
                     .seed = (uint64_t)o->seed},
         .config = json_object()};
+    augmentation_complete(cell.defense.settings, &subject->source->augmentation);
     json_set(cell.config, "classifier", json_copy(subject->config));
     json_set(cell.config, "defense", json_string(name));
     json_set(cell.config, "defense_settings", json_copy(cell.defense.settings));

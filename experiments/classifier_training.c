@@ -5,6 +5,7 @@
 #include "experiments/classifier_training.h"
 
 #include "core/ops.h"
+#include "experiments/augmentation.h"
 #include "experiments/evaluation.h"
 #include "nn/initialize.h"
 #include "optim/optimizer.h"
@@ -17,8 +18,7 @@ const Setting classifier_settings[] = {
     {"learning_rate", 0.05, 0.03, "of SGD at first; falls to 0 along a cosine", {0, 1e3, false}},
     {"momentum", 0.9, 0.9, "of SGD", {0, 0.9999, false}},
     {"weight_decay", 5e-4, 5e-4, "of SGD", {0, 1e3, false}},
-    {"crop_padding", 1, 5, "zeros around an image before the random crop", {0, 1000, true}},
-    {"rotation", 0, 0, "random rotation by up to so many degrees", {0, 180, false}},
+    AUGMENTATION_SETTINGS(1, OF_DATA),
     {"evaluate_every", 2, 5, "epochs between points of the accuracy curves", {1, 1e5, true}},
     {0}};
 // clang-format on
@@ -96,8 +96,7 @@ bool train_classifier(const ClassifierTraining *t, Curves *curves, double *secon
                          .sample_count = t->train->count,
                          .epochs = (int)setting(set, "epochs"),
                          .batch_size = (int)setting(set, "batch_size"),
-                         .augmentation = {(int)setting(set, "crop_padding"),
-                                          (float)setting(set, "rotation"), t->flip},
+                         .augmentation = augmentation_of(set),
                          .seed = t->seed,
                          .purpose = random_purpose("classifier training"),
                          .checkpoint = t->checkpoint,

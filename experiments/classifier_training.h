@@ -12,9 +12,8 @@ extern const Setting classifier_settings[];
 typedef struct ClassifierTraining {
     Classifier *classifier;
     const Attack *attack;
-    const Json *settings; // of classifier_settings
+    const Json *settings; // of classifier_settings, augmentation completed
     const Dataset *train, *test;
-    bool flip; // whether the data set's images may be mirrored
     uint64_t seed;
     const char *checkpoint, *config_hash;
     double checkpoint_interval; // seconds

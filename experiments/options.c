@@ -23,10 +23,14 @@ enum {
 #define FIELD(name) offsetof(Options, name)
 
 static const OptionRow rows[] = {
-    {"--data", "NAME", "data set: digits (built in, default), mnist", OPTION_TEXT, FIELD(data),
-     FOR_RUN | FOR_TRAIN, 0, 0},
+    {"--data", "NAME", "data set: digits (built in, default), mnist, cifar10", OPTION_TEXT,
+     FIELD(data), FOR_RUN | FOR_TRAIN, 0, 0},
     {"--data-dir", "DIR", "where data sets lie (default $SIEVE_DATA, then ./data-sets)",
      OPTION_TEXT, FIELD(data_directory), FOR_RUN | FOR_TRAIN, 0, 0},
+    {"--train-images", "N", "only so many of its training images (default: all)", OPTION_NUMBER,
+     FIELD(train_images), FOR_RUN | FOR_TRAIN, 1, 10000000},
+    {"--test-images", "N", "only so many of its test images (default: all)", OPTION_NUMBER,
+     FIELD(test_images), FOR_RUN | FOR_TRAIN, 1, 10000000},
     {"--model", "NAME", "classifier: mnist-ia, mnist-wanet (default: the data set's)", OPTION_TEXT,
      FIELD(model), FOR_RUN | FOR_TRAIN, 0, 0},
     {"--attack", "NAME", "none, badnet+ (default badnet+)", OPTION_TEXT, FIELD(attack),

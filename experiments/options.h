@@ -27,6 +27,7 @@ typedef struct Options {
     const char *out, *json, *output;   // result directory, --json FILE, -o FILE
     const char *scale_text, *device, *sets[MAX_OVERRIDES];
     int64_t seed, threads, target;
+    int64_t train_images, test_images; // 0: all
     bool quiet, help;
     Scale scale;
     Overrides overrides;
