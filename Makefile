@@ -48,6 +48,8 @@ $(BUILD)/tests/core/test_operators $(BUILD)/tests/core/test_image_operators: $(B
 # Tests that run the program itself.
 $(BUILD)/tests/experiments/test_command_line $(BUILD)/tests/experiments/test_run $(BUILD)/tests/experiments/test_image: $(BUILD)/tests/experiments/program.o | $(BUILD)/sieve
 
+$(patsubst %,$(BUILD)/tests/data/test_%,gtsrb celeba folder trojai): $(BUILD)/tests/data/picture_files.o
+
 $(TESTS) $(BUILD)/tests/bench/bench: $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/test.o $(LIBRARY)
 	@echo "  LD $@"
 	@$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(LDLIBS)

@@ -9,6 +9,7 @@
 #include "experiments/augmentation.h"
 #include "experiments/cell_files.h"
 #include "experiments/classifier_training.h"
+#include "experiments/data_summary.h"
 #include "experiments/defense.h"
 #include "experiments/evaluation.h"
 #include "experiments/machine.h"
@@ -66,19 +67,34 @@ static bool check_model(const Options *options, const DataSource *d, Error *erro
     return classifier != NULL;
 }
 
-bool request_check(const Options *options, Error *error)
+static bool check_target(const Options *options, const DataSource *source, Error *error)
 {
-    const DataSource *source = data_source_find(options->data, error);
-    if (!source || !attack_method_find(options->attack, error) ||
-        !check_model(options, source, error) ||
+    return options->target < source->classes ||
+           fail(error, "--target %lld: %s has classes 0 to %d", (long long)options->target,
+                source->name, source->classes - 1);
+}
+
+// What depends on the data set's size and classes.
+static bool check_fit(const Options *options, const DataSource *source, Error *error)
+{
+    if (options->image_size && !source->takes_path)
+        return fail(error, "--image-size: the images of %s have one size", source->name);
+    return check_model(options, source, error) && check_target(options, source, error);
+}
+
+int request_check(const Options *options, Error *error)
+{
+    if (!data_source_find(options->data, error) || !attack_method_find(options->attack, error) ||
         (options->defense && !check_defenses(options->defense, error)))
-        return false;
-    if (options->target >= source->classes)
-        return fail(error, "--target %lld: %s has classes 0 to %d", (long long)options->target,
-                    source->name, source->classes - 1);
+        return 2;
     for (int i = 0; i < options->overrides.count; i++)
-        if (!check_override(options, options->overrides.texts[i], error)) return false;
-    return true;
+        if (!check_override(options, options->overrides.texts[i], error)) return 2;
+    DataRequest request = data_request(options);
+    DataSource *source = data_source_open(options->data, &request, error);
+    if (!source) return 1;
+    bool ok = check_fit(options, source, error);
+    data_source_close(source);
+    return ok ? 0 : 2;
 }
 
 static Json *classifier_config(const Subject *s, const char *model)
@@ -86,6 +102,11 @@ static Json *classifier_config(const Subject *s, const char *model)
     const Options *o = s->options;
     Json *config = json_object();
     json_set(config, "data", json_string(s->source->name));
+    if (s->source->path) { // a folder's name alone does not tell what is in it
+        char hex[65];
+        dataset_digest(&s->train, &s->test, hex);
+        json_set(config, "data_sha256", json_string(hex));
+    }
     json_set(config, "train_samples", json_number((double)s->train.count));
     json_set(config, "test_samples", json_number((double)s->test.count));
     json_set(config, "model", json_string(model));
@@ -129,10 +150,10 @@ static void command_text(const Subject *s, const char *defense, Text *text)
 {
     const Options *o = s->options;
     text_append(text, "sieve %s --data %s --model %s --attack %s --mode %s",
-                defense ? "run" : "train", s->source->name, s->classifier->name, o->attack,
-                o->mode);
+                defense ? "run" : "train", o->data, s->classifier->name, o->attack, o->mode);
     if (!s->attack.all_targets) text_append(text, " --target %lld", (long long)o->target);
     if (defense) text_append(text, " --defense %s", defense);
+    if (o->image_size) text_append(text, " --image-size %s", o->image_size);
     if (o->train_images) text_append(text, " --train-images %lld", (long long)o->train_images);
     if (o->test_images) text_append(text, " --test-images %lld", (long long)o->test_images);
     text_append(text, " --seed %lld --scale %s", (long long)o->seed, scale_name(o->scale));
@@ -170,26 +191,17 @@ static void record_finish(const Subject *s, const char *defense, const Json *con
 
 // ---- the classifier ----
 
-static void dataset_notes(const Dataset *train, const Dataset *test)
-{
-    const Dataset *halves[] = {train, test};
-    for (int i = 0; i < 2; i++)
-        if (halves[i]->note) fprintf(stderr, "sieve: %s: %s\n", halves[i]->name, halves[i]->note);
-}
-
 static bool load_data(const Options *o, Subject *s, Error *error)
 {
-    s->source = data_source_find(o->data, error);
+    DataRequest request = data_request(o);
+    s->source = data_source_open(o->data, &request, error);
     if (!s->source) return false;
-    DataRequest request = {.directory = o->data_directory,
-                           .train_count = o->train_images,
-                           .test_count = o->test_images};
     if (s->source->built_in && o->scale == SCALE_QUICK) {
         if (!request.train_count) request.train_count = QUICK_TRAIN;
         if (!request.test_count) request.test_count = QUICK_TEST;
     }
     if (!dataset_load(s->source, &request, &s->train, &s->test, error)) return false;
-    dataset_notes(&s->train, &s->test);
+    data_notes_print(&s->train, &s->test);
     s->split = defense_split(&s->test);
     if (s->split.validation_count == 0 || s->split.test_count == 0)
         return fail(error,
@@ -301,6 +313,7 @@ bool subject_create(const Options *options, Subject *s, Error *error)
 
 void subject_free(Subject *s)
 {
+    data_source_close(s->source);
     dataset_free(&s->train);
     dataset_free(&s->test);
     defense_split_free(&s->split);

@@ -23,8 +23,7 @@ static void use_threads(const Options *options)
     if (options->threads > 0) threads_set((int)options->threads);
 }
 
-// An output that cannot be written should be known before hours of work, not after.
-static bool outputs_check(const Options *options, Error *error)
+bool outputs_check(const Options *options, Error *error)
 {
     const char *paths[] = {options->json, options->output};
     for (int i = 0; i < 2; i++) {
@@ -90,7 +89,8 @@ int command_run(const Options *options)
     if (!options->defense)
         return command_failed(
             (fail(&error, "run: --defense NAMES is wanted (ip,if,vif,aif)"), &error), 2);
-    if (!request_check(options, &error)) return command_failed(&error, 2);
+    int status = request_check(options, &error);
+    if (status) return command_failed(&error, status);
     if (!outputs_check(options, &error)) return command_failed(&error, 1);
     use_threads(options);
     return run(options, options->defense);
@@ -118,7 +118,8 @@ int command_train(const Options *options)
     if (!options->output)
         return command_failed((fail(&error, "train: -o FILE is wanted, for the weights"), &error),
                               2);
-    if (!request_check(options, &error)) return command_failed(&error, 2);
+    int status = request_check(options, &error);
+    if (status) return command_failed(&error, status);
     if (!outputs_check(options, &error)) return command_failed(&error, 1);
     use_threads(options);
     Subject subject;

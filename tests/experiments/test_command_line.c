@@ -60,6 +60,15 @@ static void missing_and_bad_values_are_wrong_use(void)
     fails(2, "-o FILE", "train");
     fails(2, "one result directory", "report");
     fails(2, "one result directory", "report a b");
+    fails(2, "one data set", "data digits mnist");
+    fails(2, "unknown data set 'nosuch'", "data nosuch");
+    fails(2, "ends in .png or .ppm", "data digits -o x.jpg");
+    fails(2, "--image-size 4x4", "data folder:x --image-size 4x4");
+    fails(2, "the images of digits have one size", "data digits --image-size 4x4x3");
+    fails(2, "the images of digits have one size", "train -o x --image-size 4x4x3");
+    fails(1, "nowhere/train: no such directory", "data folder:nowhere");
+    fails(1, "nowhere/train: no such directory", "train -o x --data folder:nowhere");
+    fails(1, "data-sets/mnist: no such directory", "data mnist");
     fails(2, "one picture", "image -o x.png");
     fails(2, "one picture", "image a b -o x.png");
     fails(2, "-o FILE", "image a.png");
@@ -105,10 +114,34 @@ static void settings_must_be_of_the_run_and_in_range(void)
     fails(1, "patches of 28x28", "run --quiet --defense if --set badnet+.size=28");
 }
 
+// The digest is that of the drawn digits: the same on every machine.
+static void data_shows_what_a_data_set_holds(void)
+{
+    Outcome o = run_sieve("data");
+    check(o.status == 0 && strstr(o.output, "digits") && strstr(o.output, "folder:PATH"), "'%s'",
+          o.output);
+    o = run_sieve("data digits --train-images 200 --test-images 100 --json d.json --out r");
+    check(o.status == 0 && o.errors[0] == 0, "%d: %s", o.status, o.errors);
+    check(strstr(o.output, "images of 28x28 with 1 channel, 10 classes") &&
+              strstr(o.output, "contact sheet: r/data/digits.png"),
+          "'%s'", o.output);
+    const char *left = files_left();
+    check(strstr(left, "digits.png") && strstr(left, "d.json"), "left: %s", left);
+    char *path = path_of("work/d.json");
+    Json *json = json_read(path, NULL);
+    check(json_get_number(json, "train_images", 0) == 200, "train_images");
+    check(strcmp(json_get_string(json, "sha256", ""),
+                 "7941476501994e831e54362d753604cd218ced92ea905e91efdfe78f6841974e") == 0,
+          "%s", json_get_string(json, "sha256", ""));
+    json_free(json);
+    free(path);
+    clear_work();
+}
+
 static void every_command_has_help(void)
 {
-    const char *commands[] = {"demo", "run", "train", "report", "ops", "image"};
-    for (int i = 0; i < 6; i++) {
+    const char *commands[] = {"demo", "run", "train", "report", "data", "ops", "image"};
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         Outcome o = run_sieve("%s --help", commands[i]);
         char usage[32];
         snprintf(usage, sizeof usage, "sieve %s", commands[i]);
@@ -347,6 +380,7 @@ int main(int argc, char **argv)
         {"unknown_words_are_wrong_use", unknown_words_are_wrong_use},
         {"missing_and_bad_values_are_wrong_use", missing_and_bad_values_are_wrong_use},
         {"settings_must_be_of_the_run_and_in_range", settings_must_be_of_the_run_and_in_range},
+        {"data_shows_what_a_data_set_holds", data_shows_what_a_data_set_holds},
         {"every_command_has_help", every_command_has_help},
         {"missing_data_is_named", missing_data_is_named},
         {"broken_files_are_refused", broken_files_are_refused},
