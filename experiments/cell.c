@@ -224,16 +224,23 @@ static bool create_attack(const Options *o, Subject *s, Error *error)
         .target = (int)o->target,
         .seed = (uint64_t)o->seed,
         .settings = settings_resolve(method->settings, method->name, o->scale, &o->overrides)};
+    memcpy(s->attack.mean, s->source->mean, sizeof s->attack.mean);
+    memcpy(s->attack.deviation, s->source->std, sizeof s->attack.deviation);
     return attack_create(&s->attack, error);
+}
+
+static Evaluation classifier_evaluation(const Subject *s)
+{
+    return (Evaluation){.classifier = s->classifier,
+                        .attack = &s->attack,
+                        .dataset = &s->test,
+                        .count = s->test.count,
+                        .seed = (uint64_t)s->options->seed};
 }
 
 static Json *classifier_record(const Subject *s, const char *hash, double seconds)
 {
-    Evaluation evaluation = {.classifier = s->classifier,
-                             .attack = &s->attack,
-                             .dataset = &s->test,
-                             .count = s->test.count,
-                             .seed = (uint64_t)s->options->seed};
+    Evaluation evaluation = classifier_evaluation(s);
     Predictions predictions = predict(&evaluation);
     Metrics m = metrics(&predictions, &s->attack);
     predictions_free(&predictions);
@@ -241,9 +248,39 @@ static Json *classifier_record(const Subject *s, const char *hash, double second
     json_set(record, "clean_accuracy", json_number(m.clean_accuracy));
     if (attack_plants_trojan(&s->attack))
         json_set(record, "trojan_accuracy", json_number(m.trojan_accuracy));
+    if (s->attack.method->decoy) {
+        Text name = {0};
+        text_append(&name, "%s_accuracy", s->attack.method->decoy_name);
+        json_set(record, name.text, json_number(m.decoy_accuracy));
+        text_free(&name);
+    }
     json_set(times, "classifier", json_number(seconds));
     record_finish(s, NULL, s->config, hash, times, record);
     return record;
+}
+
+// attack.safetensors: the networks that make the triggers, where the attack has any.
+static bool save_attack(const Subject *s, Error *error)
+{
+    if (s->attack.network_count == 0) return true;
+    char *path = path_join(s->directory, "attack.safetensors");
+    Safetensors *file = safetensors_create();
+    attack_store(&s->attack, false, file);
+    bool ok = safetensors_write(path, file, error);
+    safetensors_free(file);
+    free(path);
+    return ok;
+}
+
+static bool load_attack(Subject *s, Error *error)
+{
+    if (s->attack.network_count == 0) return true;
+    char *path = path_join(s->directory, "attack.safetensors");
+    Safetensors *file = safetensors_read(path, error);
+    bool ok = file && attack_restore(&s->attack, false, file, path, error);
+    safetensors_free(file);
+    free(path);
+    return ok;
 }
 
 static bool train_subject(Subject *s, const char *hash, Error *error)
@@ -264,8 +301,10 @@ static bool train_subject(Subject *s, const char *hash, Error *error)
     double seconds;
     bool ok = train_classifier(&training, &curves, &seconds, error);
     if (ok) {
+        Evaluation evaluation = classifier_evaluation(s);
         s->result = classifier_record(s, hash, seconds);
-        ok = parameters_save(&s->classifier->parameters, weights, error) &&
+        ok = parameters_save(&s->classifier->parameters, weights, error) && save_attack(s, error) &&
+             cell_write_samples(s->directory, &evaluation, NULL, error) &&
              cell_write_json(s->directory, "curves.json", curves.json, error) &&
              cell_write_json(s->directory, "result.json", s->result, error);
         curves_free(&curves);
@@ -280,7 +319,8 @@ static bool read_subject(Subject *s, Error *error)
 {
     char *weights = path_join(s->directory, "model.safetensors");
     s->result = cell_read_json(s->directory, "result.json", error);
-    bool ok = s->result && parameters_load(&s->classifier->parameters, weights, error);
+    bool ok = s->result && parameters_load(&s->classifier->parameters, weights, error) &&
+              load_attack(s, error);
     free(weights);
     return ok;
 }

@@ -1,7 +1,8 @@
 // Cells: one classifier under one attack, and one defense in front of it, as in a cell of the
 // paper's tables. What a cell needs is computed once and kept below the result directory:
 //
-//   OUT/classifiers/ID/  model.safetensors, curves.json, result.json
+//   OUT/classifiers/ID/  model.safetensors, curves.json, samples.safetensors, result.json, and
+//                        attack.safetensors where the attack has trained networks
 //   OUT/cells/ID/        filter.safetensors, curves.json, samples.safetensors, result.json
 //
 // result.json is written last and marks the cell as finished; before that a checkpoint lies there.

@@ -11,12 +11,16 @@ enum { MOST_PICTURES = 64, MOST_PIXELS_A_SIDE = 1024 };
 
 // The tensors of samples.safetensors that the report shows: pictures, and what the classifier said
 // about them.
-static const char *const picture_names[] = {"clean", "trojan", "filtered_clean", "filtered_trojan",
-                                            "synthetic"};
-static const char *const label_names[] = {"labels", "prediction_clean", "prediction_trojan",
-                                          "prediction_filtered_clean",
-                                          "prediction_filtered_trojan"};
-enum { PICTURE_NAMES = 5, LABEL_NAMES = 5 };
+static const char *const picture_names[] = {"clean",           "mask",     "pattern",
+                                            "trojan",          "decoy",    "filtered_clean",
+                                            "filtered_trojan", "synthetic"};
+static const char *const label_names[] = {
+    "labels",           "prediction_clean",          "prediction_trojan",
+    "prediction_decoy", "prediction_filtered_clean", "prediction_filtered_trojan"};
+enum {
+    PICTURE_NAMES = sizeof picture_names / sizeof picture_names[0],
+    LABEL_NAMES = sizeof label_names / sizeof label_names[0]
+};
 
 static bool check_pictures(const StoredTensor *pictures, const StoredTensor *first,
                            const char *path, Error *error)
@@ -107,8 +111,7 @@ static bool read_entry(const char *parent, const char *name, bool is_cell, Entry
         Entry *entry = &(*entries)[(*count)++];
         *entry = (Entry){.name = copy_string(name), .result = json_read(path, error)};
         done = entry->result && read_names(entry, is_cell, path, error) &&
-               read_curves(directory, entry, error) &&
-               (!is_cell || read_samples(directory, entry, error));
+               read_curves(directory, entry, error) && read_samples(directory, entry, error);
     }
     free(path);
     free(directory);
