@@ -9,6 +9,7 @@
 #include "core/thread.h"
 #include "data/picture_file.h"
 #include "experiments/cell.h"
+#include "experiments/paper_table.h"
 #include "experiments/report.h"
 #include "experiments/result_table.h"
 
@@ -148,6 +149,24 @@ int command_report(const Options *options)
     bool ok = report_write(options->operands[0], path, &error);
     if (ok) printf("report: %s\n", path);
     free(path);
+    return ok ? 0 : command_failed(&error, 1);
+}
+
+int command_table(const Options *options)
+{
+    Error error = {0};
+    Text text = {0};
+    bool ok = true;
+    if (options->operand_count > 1)
+        return command_failed((fail(&error, "table: one name is wanted"), &error), 2);
+    if (options->operand_count == 1 && !paper_table_check(options->operands[0], &error))
+        return command_failed(&error, 2);
+    if (options->operand_count == 0)
+        paper_table_list(&text);
+    else
+        ok = paper_table(options->operands[0], options->out, &text, &error);
+    if (ok) fputs(text.text, stdout);
+    text_free(&text);
     return ok ? 0 : command_failed(&error, 1);
 }
 

@@ -18,7 +18,7 @@ typedef struct OptionRow {
 
 enum {
     FOR_CELLS = FOR_DEMO | FOR_RUN | FOR_TRAIN,
-    FOR_ALL = FOR_CELLS | FOR_REPORT | FOR_OPS | FOR_DATA | FOR_IMAGE
+    FOR_ALL = FOR_CELLS | FOR_REPORT | FOR_OPS | FOR_DATA | FOR_IMAGE | FOR_TABLE
 };
 #define FIELD(name) offsetof(Options, name)
 
@@ -49,8 +49,8 @@ static const OptionRow rows[] = {
      OPTION_SET, 0, FOR_RUN | FOR_TRAIN, 0, 0},
     {"--seed", "N", "seed of every random draw (default 1)", OPTION_NUMBER, FIELD(seed), FOR_CELLS,
      0, (INT64_C(1) << 53) - 1}, // what JSON numbers hold exactly
-    {"--out", "DIR", "results (default results)", OPTION_TEXT, FIELD(out), FOR_CELLS | FOR_DATA, 0,
-     0},
+    {"--out", "DIR", "results (default results)", OPTION_TEXT, FIELD(out),
+     FOR_CELLS | FOR_DATA | FOR_TABLE, 0, 0},
     {"--json", "FILE", "also write the results here", OPTION_TEXT, FIELD(json),
      FOR_CELLS | FOR_DATA, 0, 0},
     {"-o", "FILE", "weights (safetensors), report, or picture (.png, .ppm, .pgm)", OPTION_TEXT,

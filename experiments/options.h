@@ -19,6 +19,7 @@ enum CommandSet {
     FOR_OPS = 16,
     FOR_DATA = 32,
     FOR_IMAGE = 64,
+    FOR_TABLE = 128
 };
 
 typedef struct Options {

@@ -41,6 +41,7 @@ static void unknown_words_are_wrong_use(void)
     fails(2, "unknown data set 'nosuch': known are digits, mnist",
           "run --defense if --data nosuch");
     fails(2, "unknown attack 'nosuch'; known: none, badnet+", "run --defense if --attack nosuch");
+    fails(2, "unknown table 'nosuch'; known: filtering/attacks", "table nosuch");
     fails(2, "unknown defense 'nosuch'; known: ip, if, vif, aif", "run --defense nosuch");
     fails(2, "unknown defense 'nosuch'", "run --defense if,nosuch");
     fails(2, "nosuch", "run --defense if --model nosuch");
@@ -140,7 +141,7 @@ static void data_shows_what_a_data_set_holds(void)
 
 static void every_command_has_help(void)
 {
-    const char *commands[] = {"demo", "run", "train", "report", "data", "ops", "image"};
+    const char *commands[] = {"demo", "run", "train", "report", "data", "table", "ops", "image"};
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         Outcome o = run_sieve("%s --help", commands[i]);
         char usage[32];
@@ -160,6 +161,8 @@ static void every_command_has_help(void)
     check(strstr(run_sieve("run --help").output, "--defense") != NULL, "run has --defense");
     check(strstr(run_sieve("demo --help").output, "--defense") == NULL, "demo has not");
     check(strstr(run_sieve("ops").output, "conv2d") != NULL, "ops lists conv2d");
+    check(strstr(run_sieve("table").output, "filtering/main") != NULL, "table lists the tables");
+    check(strstr(run_sieve("table filtering/main").output, "not run") != NULL, "without results");
     check(files_left()[0] == '\0', "help writes nothing");
 }
 
