@@ -3,6 +3,7 @@
 // one, fsync of the directory.
 #include "core/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -179,6 +180,39 @@ bool directory_create(const char *path, Error *error)
     if (!*path) done = fail(error, "cannot create a directory without a name");
     free(prefix);
     return done;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+bool directory_list(const char *path, Names *names, Error *error)
+{
+    *names = (Names){0};
+    int64_t capacity = 0;
+    DIR *stream = opendir(path);
+    if (!stream) return fail(error, "%s: cannot list: %s", path, strerror(errno));
+    for (struct dirent *item = readdir(stream); item; item = readdir(stream)) {
+        if (item->d_name[0] == '.') continue;
+        if (names->count == capacity) {
+            capacity = 2 * capacity + 16;
+            names->names =
+                reallocate(names->names, (unsigned long long)capacity * sizeof *names->names);
+        }
+        names->names[names->count++] = copy_string(item->d_name);
+    }
+    closedir(stream);
+    if (names->count > 0)
+        qsort(names->names, (size_t)names->count, sizeof *names->names, compare_names);
+    return true;
+}
+
+void names_free(Names *names)
+{
+    for (int64_t i = 0; i < names->count; i++) free(names->names[i]);
+    free(names->names);
+    *names = (Names){0};
 }
 
 char *path_join(const char *a, const char *b)

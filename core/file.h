@@ -29,6 +29,16 @@ bool directory_exists(const char *path);
 // Makes the directory and its parents.
 bool directory_create(const char *path, Error *error);
 
+// The names in a directory, sorted by their bytes, without those that begin with a dot. *names is
+// the caller's (names_free); empty on failure.
+typedef struct Names {
+    char **names;
+    int64_t count;
+} Names;
+
+bool directory_list(const char *path, Names *names, Error *error);
+void names_free(Names *names);
+
 // a/b in a new string, which the caller frees; b alone where it is absolute.
 char *path_join(const char *a, const char *b);
 

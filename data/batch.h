@@ -7,14 +7,6 @@
 #include "core/random.h"
 #include "data/dataset.h"
 
-// Random changes of each image, in this order; zeros: none.
-typedef struct Augmentation {
-    int crop_padding; // zeros around the image on every side, then a random crop of the old size
-    float rotation_degrees; // rotation about the centre by U(-degrees, degrees), at most 180; zeros
-                            // from outside
-    bool flip;              // mirrored left to right with probability 1/2
-} Augmentation;
-
 // The samples in random order, one draw per key (key.step: the epoch). samples NULL stands for
 // 0..count-1.
 void epoch_order(RandomKey key, const uint32_t *samples, int64_t count, uint32_t *order);

@@ -44,10 +44,12 @@ static uint8_t *filtered_rows(size_t row, size_t height, const uint8_t *pixels)
 
 void png_encode(int width, int height, int channels, const uint8_t *pixels, Bytes *out)
 {
-    if (width < 1 || height < 1 || (channels != 1 && channels != 3))
+    if (width < 1 || height < 1 || channels < 1 || channels > 4)
         panic("png_encode: %dx%d pixels of %d channels", width, height, channels);
     size_t row = (size_t)width * (size_t)channels, size = (row + 1) * (size_t)height;
-    uint8_t header[13] = {[8] = 8 /* bits */, [9] = channels == 1 ? 0 /* grey */ : 2 /* RGB */};
+    static const uint8_t kinds[4] = {0 /* grey */, 4 /* and alpha */, 2 /* RGB */,
+                                     6 /* and alpha */};
+    uint8_t header[13] = {[8] = 8 /* bits */, [9] = kinds[channels - 1]};
     put_big_endian(header, (uint32_t)width);
     put_big_endian(header + 4, (uint32_t)height);
 

@@ -1,11 +1,15 @@
 #include "experiments/attack.h"
 
-#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "core/error.h"
 #include "core/file.h"
+#include "core/ops.h"
 
-static const AttackMethod *const methods[] = {&attack_none, &attack_badnet_plus};
+static const AttackMethod *const methods[] = {&attack_none,          &attack_badnet_plus,
+                                              &attack_noise_bi_plus, &attack_image_bi_plus,
+                                              &attack_input_aware,   &attack_wanet};
 enum { METHOD_COUNT = sizeof methods / sizeof methods[0] };
 
 const AttackMethod *const *attack_methods(int *count)
@@ -51,17 +55,131 @@ int attack_label(const Attack *attack, int label)
     return attack->all_targets ? (label + 1) % attack->classes : attack->target;
 }
 
-void attack_poison(const Attack *attack, double rate, RandomKey key, uint64_t first_index,
-                   int64_t count, float *images, int32_t *labels)
+int attack_pretraining_epochs(const Attack *attack)
 {
-    if (!attack_plants_trojan(attack)) return;
-    RandomKey coin = key;
+    return attack->method->pretrain ? (int)setting(attack->settings, "pretrain") : 0;
+}
+
+Tensor *inject(Tensor *x, Trigger rho)
+{
+    return add(multiply(affine(-1, rho.mask, 1), x), multiply(rho.mask, rho.pattern));
+}
+
+// ---- poisoning image by image ----
+
+// Some images of a batch: their places in it.
+typedef struct Share {
+    int64_t count;
+    uint32_t *places;
+} Share;
+
+// The images whose coin, a number in [0, 1), falls into low..high.
+static Share share_of(const Step *step, double low, double high)
+{
+    RandomKey coin = step->key;
     coin.purpose ^= random_purpose("poison");
-    int64_t size = (int64_t)attack->height * attack->width * attack->channels;
-    for (int64_t i = 0; i < count; i++) {
-        uint64_t index = first_index + (uint64_t)i;
-        if ((double)random_uniform(coin, index) >= rate) continue;
-        attack->method->stamp(attack, key, index, images + i * size);
-        labels[i] = attack_label(attack, labels[i]);
+    int64_t n = step->images->shape[0];
+    Share share = {0, tape_allocate(step->tape, n * (int64_t)sizeof(uint32_t))};
+    for (uint32_t i = 0; i < (uint32_t)n; i++) {
+        double side = (double)random_uniform(coin, i);
+        if (side >= low && side < high) share.places[share.count++] = i;
     }
+    return share;
+}
+
+// The images at these places moved on by `shift`, around the batch's end.
+static Tensor *gather(const Step *step, Share share, int64_t shift)
+{
+    const Tensor *x = step->images;
+    int64_t size = x->count / x->shape[0];
+    Tensor *y = tape_tensor(step->tape, SHAPE(share.count, x->shape[1], x->shape[2], x->shape[3]));
+    for (int64_t i = 0; i < share.count; i++)
+        memcpy(y->data + i * size, x->data + (share.places[i] + shift) % x->shape[0] * size,
+               sizeof(float) * (size_t)size);
+    return y;
+}
+
+static void scatter(const Step *step, Share share, const Tensor *y)
+{
+    Tensor *x = step->images;
+    int64_t size = x->count / x->shape[0];
+    for (int64_t i = 0; i < share.count; i++)
+        memcpy(x->data + share.places[i] * size, y->data + i * size, sizeof(float) * (size_t)size);
+}
+
+static PoisonedBatch poison_images(const Attack *attack, const Step *step)
+{
+    double rate = setting(attack->settings, "rate");
+    double ratio = attack->method->decoy ? setting(attack->settings, "decoy_ratio") : 0;
+    Share trojan = share_of(step, 0, rate), decoy = share_of(step, rate, rate * (1 + ratio));
+    Tensor *stamped = NULL, *decoys = NULL;
+    if (trojan.count > 0)
+        stamped = attack->method->stamp(attack, gather(step, trojan, 0),
+                                        (Draws){step->key, trojan.places});
+    if (decoy.count > 0)
+        decoys = attack->method->decoy(attack, gather(step, decoy, 0), gather(step, decoy, 1),
+                                       (Draws){step->key, decoy.places});
+    if (stamped) scatter(step, trojan, stamped);
+    if (decoys) scatter(step, decoy, decoys);
+    for (int64_t i = 0; i < trojan.count; i++) {
+        int32_t *label = &step->labels->ints[trojan.places[i]];
+        *label = attack_label(attack, *label);
+    }
+    return (PoisonedBatch){step->images, step->labels, NULL};
+}
+
+PoisonedBatch attack_poison(Attack *attack, const Step *step, double *figures)
+{
+    if (!attack_plants_trojan(attack)) return (PoisonedBatch){step->images, step->labels, NULL};
+    if (attack->method->poison) return attack->method->poison(attack, step, figures);
+    return poison_images(attack, step);
+}
+
+// ---- the attack's networks in files ----
+
+enum { NAME_LIMIT = 64 };
+
+static const char *prefix_of(const AttackNetwork *network, const char *part, char text[NAME_LIMIT])
+{
+    snprintf(text, NAME_LIMIT, "attack.%s%s.", network->name, part);
+    return text;
+}
+
+void attack_store(const Attack *attack, bool with_optimizers, Safetensors *file)
+{
+    char prefix[NAME_LIMIT];
+    for (int i = 0; i < attack->network_count; i++) {
+        const AttackNetwork *network = &attack->networks[i];
+        parameters_store(network->parameters, prefix_of(network, "", prefix), file);
+        if (with_optimizers)
+            optimizer_store(network->optimizer, prefix_of(network, "_optimizer", prefix), file);
+    }
+}
+
+bool attack_fits(const Attack *attack, const Safetensors *file, const char *path, Error *error)
+{
+    char prefix[NAME_LIMIT];
+    for (int i = 0; i < attack->network_count; i++) {
+        const AttackNetwork *network = &attack->networks[i];
+        if (!parameters_fit(network->parameters, prefix_of(network, "", prefix), file, path, error))
+            return false;
+    }
+    return true;
+}
+
+bool attack_restore(Attack *attack, bool with_optimizers, const Safetensors *file, const char *path,
+                    Error *error)
+{
+    char prefix[NAME_LIMIT];
+    if (!attack_fits(attack, file, path, error)) return false;
+    for (int i = 0; with_optimizers && i < attack->network_count; i++) {
+        const AttackNetwork *network = &attack->networks[i];
+        if (!optimizer_restore(network->optimizer, prefix_of(network, "_optimizer", prefix), file,
+                               path, error))
+            return false;
+    }
+    for (int i = 0; i < attack->network_count; i++)
+        parameters_restore(attack->networks[i].parameters,
+                           prefix_of(&attack->networks[i], "", prefix), file, path, error);
+    return true;
 }

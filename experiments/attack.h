@@ -1,33 +1,85 @@
-// Attacks: how a Trojan's trigger is put on an image, and which label it is to bring about. One
-// file in experiments/attacks/ for each method, one line in the table of attack.c; training,
-// defenses and metrics see only this interface.
+// Attacks: how a Trojan's trigger gets on images, which labels it is to bring about, and what an
+// attack changes in the training of its classifier. One file in experiments/attacks/ for each
+// method, one line in the table of attack.c; training, defenses and metrics see only this interface.
 #ifndef SIEVE_EXPERIMENTS_ATTACK_H
 #define SIEVE_EXPERIMENTS_ATTACK_H
 
 #include "core/random.h"
+#include "data/picture.h"
 #include "experiments/setting.h"
+#include "experiments/training.h"
+#include "optim/optimizer.h"
 
 typedef struct Attack Attack;
+
+// What is drawn for image i of a batch (which of several triggers, which random warp) is a function
+// of key and indices[i] alone.
+typedef struct Draws {
+    RandomKey key;
+    const uint32_t *indices; // one for each image
+} Draws;
+
+// rho = (m, p) of each image: mask (n, height, width, 1), pattern (n, height, width, channels).
+typedef struct Trigger {
+    Tensor *mask, *pattern;
+} Trigger;
+
+// A batch of a training step after the attack has been at it; tensors of that step.
+typedef struct PoisonedBatch {
+    Tensor *images, *labels;
+    Tensor *loss; // of the attack's own networks, to be added to the classifier's; NULL: none
+} PoisonedBatch;
 
 typedef struct AttackMethod {
     const char *name, *title;
     Settings settings;
-    bool (*create)(Attack *attack,
-                   Error *error); // draws the triggers from attack->seed; NULL: nothing to draw
-    // Puts the trigger on one image (height, width, channels) in [0, 1]; `index` and key choose
-    // among several triggers.
-    void (*stamp)(const Attack *attack, RandomKey key, uint64_t index, float *image);
+    // Draws the triggers from attack->seed, makes the networks; NULL: nothing to do.
+    bool (*create)(Attack *attack, Error *error);
     void (*free)(Attack *attack);
+
+    // x~: images (n, height, width, channels) in [0, 1] with their triggers, new tensors of the
+    // same step. NULL: no attack, benign training.
+    Tensor *(*stamp)(const Attack *attack, Tensor *images, Draws draws);
+    // What stamp puts on, for pictures; the mask may be NULL.
+    Trigger (*trigger)(const Attack *attack, Tensor *images, Draws draws);
+    // Images with something like a trigger that must not fire: `others` are other images, one for
+    // each. The classifier learns their true labels. NULL: the method has none.
+    Tensor *(*decoy)(const Attack *attack, Tensor *images, Tensor *others, Draws draws);
+    const char *decoy_name; // "cross": measured as cross_accuracy
+
+    // The rest is for attacks that train networks of their own along with the classifier.
+    const char *const *figures; // names of what pretrain and poison report; NULL-terminated
+    // One step before the classifier begins; the setting "pretrain" says for how many epochs.
+    void (*pretrain)(Attack *attack, const Step *step, double *figures);
+    // Changes a batch; NULL: each image by itself, as attack_poison says.
+    PoisonedBatch (*poison)(Attack *attack, const Step *step, double *figures);
+    // Moves the attack's networks after backward() of the whole loss.
+    void (*learn)(Attack *attack, const Step *step);
 } AttackMethod;
+
+// A network that the attack trains: stored with the classifier, and with its optimizer in the
+// classifier's checkpoints.
+typedef struct AttackNetwork {
+    const char *name; // "pattern": its tensors are "pattern.NAME"
+    Parameters *parameters;
+    Optimizer *optimizer;
+} AttackNetwork;
+
+enum { ATTACK_MAX_NETWORKS = 2 };
 
 struct Attack {
     const AttackMethod *method;
     int height, width, channels, classes;
+    float mean[3], deviation[3]; // the data set's normalisation
     bool all_targets; // label y becomes (y + 1) mod classes; else every label becomes `target`
     int target;
     uint64_t seed;
     Json *settings;
+    const Picture *pictures; // the user's own trigger images, the caller's; count 0: none
+    int picture_count;
     void *triggers; // the method's own
+    AttackNetwork networks[ATTACK_MAX_NETWORKS];
+    int network_count;
 };
 
 // The table's entry; NULL and a sentence listing the names.
@@ -43,11 +95,25 @@ bool attack_plants_trojan(const Attack *attack); // false: benign training
 
 int attack_label(const Attack *attack, int label);
 
-// Poisons a batch in place: each image with probability `rate` (1: all) gets trigger and label;
-// draws are keyed by (key, first_index + i).
-void attack_poison(const Attack *attack, double rate, RandomKey key, uint64_t first_index,
-                   int64_t count, float *images, int32_t *labels);
+// Epochs of training before the classifier begins.
+int attack_pretraining_epochs(const Attack *attack);
 
-extern const AttackMethod attack_none, attack_badnet_plus;
+// A training batch: each image, with probability `rate`, gets trigger and label; with probability
+// decoy_ratio * rate it becomes a decoy and keeps its label. Draws are keyed by (step->key, place in
+// the batch). The step's own tensors may change. figures: those the method names.
+PoisonedBatch attack_poison(Attack *attack, const Step *step, double *figures);
+
+// Eq. 1: (1 - m) x + m p; exactly x where m = 0 and exactly p where m = 1.
+Tensor *inject(Tensor *x, Trigger rho);
+
+// The attack's networks under "attack.": in a checkpoint with their optimizers. restore changes
+// nothing where it fails.
+void attack_store(const Attack *attack, bool with_optimizers, Safetensors *file);
+bool attack_fits(const Attack *attack, const Safetensors *file, const char *path, Error *error);
+bool attack_restore(Attack *attack, bool with_optimizers, const Safetensors *file, const char *path,
+                    Error *error);
+
+extern const AttackMethod attack_none, attack_badnet_plus, attack_noise_bi_plus,
+    attack_image_bi_plus, attack_input_aware, attack_wanet;
 
 #endif

@@ -6,8 +6,10 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/sha256.h"
+#include "experiments/augmentation.h"
 #include "experiments/cell_files.h"
 #include "experiments/classifier_training.h"
+#include "experiments/data_summary.h"
 #include "experiments/defense.h"
 #include "experiments/evaluation.h"
 #include "experiments/machine.h"
@@ -65,19 +67,34 @@ static bool check_model(const Options *options, const DataSource *d, Error *erro
     return classifier != NULL;
 }
 
-bool request_check(const Options *options, Error *error)
+static bool check_target(const Options *options, const DataSource *source, Error *error)
 {
-    const DataSource *source = data_source_find(options->data, error);
-    if (!source || !attack_method_find(options->attack, error) ||
-        !check_model(options, source, error) ||
+    return options->target < source->classes ||
+           fail(error, "--target %lld: %s has classes 0 to %d", (long long)options->target,
+                source->name, source->classes - 1);
+}
+
+// What depends on the data set's size and classes.
+static bool check_fit(const Options *options, const DataSource *source, Error *error)
+{
+    if (options->image_size && !source->takes_path)
+        return fail(error, "--image-size: the images of %s have one size", source->name);
+    return check_model(options, source, error) && check_target(options, source, error);
+}
+
+int request_check(const Options *options, Error *error)
+{
+    if (!data_source_find(options->data, error) || !attack_method_find(options->attack, error) ||
         (options->defense && !check_defenses(options->defense, error)))
-        return false;
-    if (options->target >= source->classes)
-        return fail(error, "--target %lld: %s has classes 0 to %d", (long long)options->target,
-                    source->name, source->classes - 1);
+        return 2;
     for (int i = 0; i < options->overrides.count; i++)
-        if (!check_override(options, options->overrides.texts[i], error)) return false;
-    return true;
+        if (!check_override(options, options->overrides.texts[i], error)) return 2;
+    DataRequest request = data_request(options);
+    DataSource *source = data_source_open(options->data, &request, error);
+    if (!source) return 1;
+    bool ok = check_fit(options, source, error);
+    data_source_close(source);
+    return ok ? 0 : 2;
 }
 
 static Json *classifier_config(const Subject *s, const char *model)
@@ -85,6 +102,11 @@ static Json *classifier_config(const Subject *s, const char *model)
     const Options *o = s->options;
     Json *config = json_object();
     json_set(config, "data", json_string(s->source->name));
+    if (s->source->path) { // a folder's name alone does not tell what is in it
+        char hex[65];
+        dataset_digest(&s->train, &s->test, hex);
+        json_set(config, "data_sha256", json_string(hex));
+    }
     json_set(config, "train_samples", json_number((double)s->train.count));
     json_set(config, "test_samples", json_number((double)s->test.count));
     json_set(config, "model", json_string(model));
@@ -94,8 +116,9 @@ static Json *classifier_config(const Subject *s, const char *model)
     json_set(config, "seed", json_number((double)o->seed));
     json_set(config, "scale", json_string(scale_name(o->scale)));
     json_set(config, "attack_settings", json_copy(s->attack.settings));
-    json_set(config, "classifier_settings",
-             settings_resolve(classifier_settings, "classifier", o->scale, &o->overrides));
+    Json *settings = settings_resolve(classifier_settings, "classifier", o->scale, &o->overrides);
+    augmentation_complete(settings, &s->source->augmentation);
+    json_set(config, "classifier_settings", settings);
     return config;
 }
 
@@ -127,10 +150,12 @@ static void command_text(const Subject *s, const char *defense, Text *text)
 {
     const Options *o = s->options;
     text_append(text, "sieve %s --data %s --model %s --attack %s --mode %s",
-                defense ? "run" : "train", s->source->name, s->classifier->name, o->attack,
-                o->mode);
+                defense ? "run" : "train", o->data, s->classifier->name, o->attack, o->mode);
     if (!s->attack.all_targets) text_append(text, " --target %lld", (long long)o->target);
     if (defense) text_append(text, " --defense %s", defense);
+    if (o->image_size) text_append(text, " --image-size %s", o->image_size);
+    if (o->train_images) text_append(text, " --train-images %lld", (long long)o->train_images);
+    if (o->test_images) text_append(text, " --test-images %lld", (long long)o->test_images);
     text_append(text, " --seed %lld --scale %s", (long long)o->seed, scale_name(o->scale));
     for (int i = 0; i < o->overrides.count; i++)
         text_append(text, " --set %s", o->overrides.texts[i]);
@@ -168,12 +193,15 @@ static void record_finish(const Subject *s, const char *defense, const Json *con
 
 static bool load_data(const Options *o, Subject *s, Error *error)
 {
-    bool quick = o->scale == SCALE_QUICK;
-    DataRequest request = {.directory = o->data_directory,
-                           .train_count = quick ? QUICK_TRAIN : 0,
-                           .test_count = quick ? QUICK_TEST : 0};
-    s->source = data_source_find(o->data, error);
-    if (!s->source || !dataset_load(s->source, &request, &s->train, &s->test, error)) return false;
+    DataRequest request = data_request(o);
+    s->source = data_source_open(o->data, &request, error);
+    if (!s->source) return false;
+    if (s->source->built_in && o->scale == SCALE_QUICK) {
+        if (!request.train_count) request.train_count = QUICK_TRAIN;
+        if (!request.test_count) request.test_count = QUICK_TEST;
+    }
+    if (!dataset_load(s->source, &request, &s->train, &s->test, error)) return false;
+    data_notes_print(&s->train, &s->test);
     s->split = defense_split(&s->test);
     if (s->split.validation_count == 0 || s->split.test_count == 0)
         return fail(error,
@@ -196,16 +224,23 @@ static bool create_attack(const Options *o, Subject *s, Error *error)
         .target = (int)o->target,
         .seed = (uint64_t)o->seed,
         .settings = settings_resolve(method->settings, method->name, o->scale, &o->overrides)};
+    memcpy(s->attack.mean, s->source->mean, sizeof s->attack.mean);
+    memcpy(s->attack.deviation, s->source->std, sizeof s->attack.deviation);
     return attack_create(&s->attack, error);
+}
+
+static Evaluation classifier_evaluation(const Subject *s)
+{
+    return (Evaluation){.classifier = s->classifier,
+                        .attack = &s->attack,
+                        .dataset = &s->test,
+                        .count = s->test.count,
+                        .seed = (uint64_t)s->options->seed};
 }
 
 static Json *classifier_record(const Subject *s, const char *hash, double seconds)
 {
-    Evaluation evaluation = {.classifier = s->classifier,
-                             .attack = &s->attack,
-                             .dataset = &s->test,
-                             .count = s->test.count,
-                             .seed = (uint64_t)s->options->seed};
+    Evaluation evaluation = classifier_evaluation(s);
     Predictions predictions = predict(&evaluation);
     Metrics m = metrics(&predictions, &s->attack);
     predictions_free(&predictions);
@@ -213,9 +248,39 @@ static Json *classifier_record(const Subject *s, const char *hash, double second
     json_set(record, "clean_accuracy", json_number(m.clean_accuracy));
     if (attack_plants_trojan(&s->attack))
         json_set(record, "trojan_accuracy", json_number(m.trojan_accuracy));
+    if (s->attack.method->decoy) {
+        Text name = {0};
+        text_append(&name, "%s_accuracy", s->attack.method->decoy_name);
+        json_set(record, name.text, json_number(m.decoy_accuracy));
+        text_free(&name);
+    }
     json_set(times, "classifier", json_number(seconds));
     record_finish(s, NULL, s->config, hash, times, record);
     return record;
+}
+
+// attack.safetensors: the networks that make the triggers, where the attack has any.
+static bool save_attack(const Subject *s, Error *error)
+{
+    if (s->attack.network_count == 0) return true;
+    char *path = path_join(s->directory, "attack.safetensors");
+    Safetensors *file = safetensors_create();
+    attack_store(&s->attack, false, file);
+    bool ok = safetensors_write(path, file, error);
+    safetensors_free(file);
+    free(path);
+    return ok;
+}
+
+static bool load_attack(Subject *s, Error *error)
+{
+    if (s->attack.network_count == 0) return true;
+    char *path = path_join(s->directory, "attack.safetensors");
+    Safetensors *file = safetensors_read(path, error);
+    bool ok = file && attack_restore(&s->attack, false, file, path, error);
+    safetensors_free(file);
+    free(path);
+    return ok;
 }
 
 static bool train_subject(Subject *s, const char *hash, Error *error)
@@ -227,7 +292,6 @@ static bool train_subject(Subject *s, const char *hash, Error *error)
                                    .settings = json_get(s->config, "classifier_settings"),
                                    .train = &s->train,
                                    .test = &s->test,
-                                   .flip = s->source->flip,
                                    .seed = (uint64_t)s->options->seed,
                                    .checkpoint = checkpoint,
                                    .config_hash = hash,
@@ -237,8 +301,10 @@ static bool train_subject(Subject *s, const char *hash, Error *error)
     double seconds;
     bool ok = train_classifier(&training, &curves, &seconds, error);
     if (ok) {
+        Evaluation evaluation = classifier_evaluation(s);
         s->result = classifier_record(s, hash, seconds);
-        ok = parameters_save(&s->classifier->parameters, weights, error) &&
+        ok = parameters_save(&s->classifier->parameters, weights, error) && save_attack(s, error) &&
+             cell_write_samples(s->directory, &evaluation, NULL, error) &&
              cell_write_json(s->directory, "curves.json", curves.json, error) &&
              cell_write_json(s->directory, "result.json", s->result, error);
         curves_free(&curves);
@@ -253,7 +319,8 @@ static bool read_subject(Subject *s, Error *error)
 {
     char *weights = path_join(s->directory, "model.safetensors");
     s->result = cell_read_json(s->directory, "result.json", error);
-    bool ok = s->result && parameters_load(&s->classifier->parameters, weights, error);
+    bool ok = s->result && parameters_load(&s->classifier->parameters, weights, error) &&
+              load_attack(s, error);
     free(weights);
     return ok;
 }
@@ -286,6 +353,7 @@ bool subject_create(const Options *options, Subject *s, Error *error)
 
 void subject_free(Subject *s)
 {
+    data_source_close(s->source);
     dataset_free(&s->train);
     dataset_free(&s->test);
     defense_split_free(&s->split);
@@ -371,8 +439,7 @@ static bool train_defense(Cell *cell, const char *checkpoint, Curves *curves, do
                          .sample_count = s->split.validation_count,
                          .epochs = epochs,
                          .batch_size = (int)setting(set, "batch_size"),
-                         .augmentation = {(int)setting(set, "crop_padding"),
-                                          (float)setting(set, "rotation"), s->source->flip},
+                         .augmentation = augmentation_of(set),
                          .seed = (uint64_t)s->options->seed,
                          .purpose = random_purpose("defense training"),
                          .checkpoint = checkpoint,
@@ -459,6 +526,7 @@ Json *cell_run(const Subject *subject, const char *name, Error *error)
                     .settings = settings_resolve(method->settings, name, o->scale, &o->overrides),
                     .seed = (uint64_t)o->seed},
         .config = json_object()};
+    augmentation_complete(cell.defense.settings, &subject->source->augmentation);
     json_set(cell.config, "classifier", json_copy(subject->config));
     json_set(cell.config, "defense", json_string(name));
     json_set(cell.config, "defense_settings", json_copy(cell.defense.settings));

@@ -1,7 +1,8 @@
 // Cells: one classifier under one attack, and one defense in front of it, as in a cell of the
 // paper's tables. What a cell needs is computed once and kept below the result directory:
 //
-//   OUT/classifiers/ID/  model.safetensors, curves.json, result.json
+//   OUT/classifiers/ID/  model.safetensors, curves.json, samples.safetensors, result.json, and
+//                        attack.safetensors where the attack has trained networks
 //   OUT/cells/ID/        filter.safetensors, curves.json, samples.safetensors, result.json
 //
 // result.json is written last and marks the cell as finished; before that a checkpoint lies there.
@@ -19,7 +20,7 @@
 // A trained classifier with the data and the attack that belong to it.
 typedef struct Subject {
     const Options *options;
-    const DataSource *source;
+    DataSource *source; // of options->data, owned
     Dataset train, test;
     DefenseSplit split; // of the test set: what the defender has, what is measured
     Attack attack;
@@ -40,7 +41,7 @@ Json *cell_run(const Subject *subject, const char *defense, Error *error);
 // Whether the options ask for what there is: data set, model, attack, target, defenses
 // (comma-separated; may be NULL), and every --set names a setting of the classifier, of the attack
 // or of one of the defenses and gives it a number of its range. Checked before anything is computed
-// or written.
-bool request_check(const Options *options, Error *error);
+// or written. The exit status: 0, 2 where they do not, 1 where the data set's files cannot be read.
+int request_check(const Options *options, Error *error);
 
 #endif

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "core/error.h"
 #include "core/file.h"
+#include "core/ops.h"
 #include "core/sha256.h"
 
 enum { SAMPLE_COUNT = 8 };
@@ -69,7 +70,7 @@ static int64_t choose(const Evaluation *e, uint32_t *chosen)
     if (attack_plants_trojan(e->attack) && !e->attack->all_targets)
         taken[e->attack->target & 255] = true;
     for (int64_t i = 0; i < e->count && count < SAMPLE_COUNT; i++) {
-        uint32_t sample = e->samples[i];
+        uint32_t sample = e->samples ? e->samples[i] : (uint32_t)i;
         int label = e->dataset->labels[sample] & 255;
         if (taken[label]) continue;
         taken[label] = true;
@@ -83,6 +84,37 @@ static void add_classes(Safetensors *file, const char *name, int64_t count, cons
     if (classes) safetensors_add(file, name, STORED_I32, 1, &count, classes);
 }
 
+static void add_pictures(Safetensors *file, const char *name, const Tensor *images)
+{
+    if (images) safetensors_add(file, name, STORED_F32, 4, images->shape, images->data);
+}
+
+// A mask in as many channels as the images have.
+static Tensor *spread_mask(const Trigger *trigger)
+{
+    if (!trigger->mask) return NULL;
+    Tensor *all = affine(0, trigger->pattern, 1);
+    return multiply(trigger->mask, all);
+}
+
+static void add_sample_pictures(Safetensors *file, const Evaluation *e, const Defense *defense,
+                                const SampleBatch *batch)
+{
+    add_pictures(file, "clean", batch->clean);
+    add_pictures(file, "trojan", batch->trojan);
+    add_pictures(file, "decoy", batch->decoy);
+    add_pictures(file, "mask", spread_mask(&batch->trigger));
+    add_pictures(file, "pattern", batch->trigger.pattern);
+    if (!defense) return;
+    add_pictures(file, "filtered_clean", filter_images(e->filter, batch->clean));
+    if (batch->trojan)
+        add_pictures(file, "filtered_trojan", filter_images(e->filter, batch->trojan));
+    if (!defense->method->show) return;
+    Tensor *synthetic = tape_tensor(batch->clean->tape, 4, batch->clean->shape);
+    defense->method->show(defense, e->count, batch->clean->data, synthetic->data);
+    add_pictures(file, "synthetic", synthetic);
+}
+
 bool cell_write_samples(const char *directory, const Evaluation *e, const Defense *defense,
                         Error *error)
 {
@@ -91,30 +123,18 @@ bool cell_write_samples(const char *directory, const Evaluation *e, const Defens
     few.samples = chosen;
     few.unfiltered = NULL;
     few.count = choose(e, chosen);
-    int64_t shape[4] = {few.count, e->dataset->height, e->dataset->width, e->dataset->channels};
-    size_t values = (size_t)(shape[0] * shape[1] * shape[2] * shape[3]);
-    float *clean = allocate(4 * values), *trojan = allocate(4 * values);
-    float *output = allocate(4 * values);
-    int32_t labels[SAMPLE_COUNT];
-    bool attacked = attack_plants_trojan(e->attack);
     Safetensors *file = safetensors_create();
-    sample_images(&few, 0, few.count, clean, trojan, labels);
-    safetensors_add(file, "clean", STORED_F32, 4, shape, clean);
-    filter_images(e->filter, few.count, clean, output);
-    safetensors_add(file, "filtered_clean", STORED_F32, 4, shape, output);
-    if (attacked) {
-        safetensors_add(file, "trojan", STORED_F32, 4, shape, trojan);
-        filter_images(e->filter, few.count, trojan, output);
-        safetensors_add(file, "filtered_trojan", STORED_F32, 4, shape, output);
-    }
-    if (defense->method->show) {
-        defense->method->show(defense, few.count, clean, output);
-        safetensors_add(file, "synthetic", STORED_F32, 4, shape, output);
-    }
+    Tape *tape = tape_create(cpu_kernels());
+    tape_record(tape, false);
+    SampleBatch batch;
+    sample_batch(&few, tape, 0, few.count, !defense, &batch);
+    add_sample_pictures(file, &few, defense, &batch);
+    tape_free(tape);
     Predictions p = predict(&few);
     add_classes(file, "labels", few.count, p.labels);
     add_classes(file, "prediction_clean", few.count, p.clean);
     add_classes(file, "prediction_trojan", few.count, p.trojan);
+    add_classes(file, "prediction_decoy", few.count, p.decoy);
     add_classes(file, "prediction_filtered_clean", few.count, p.filtered_clean);
     add_classes(file, "prediction_filtered_trojan", few.count, p.filtered_trojan);
     char *path = path_join(directory, "samples.safetensors");
@@ -122,9 +142,6 @@ bool cell_write_samples(const char *directory, const Evaluation *e, const Defens
     free(path);
     predictions_free(&p);
     safetensors_free(file);
-    free(clean);
-    free(trojan);
-    free(output);
     return ok;
 }
 

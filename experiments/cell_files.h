@@ -16,8 +16,9 @@ bool cell_write_json(const char *directory, const char *name, const Json *json, 
 Json *cell_read_json(const char *directory, const char *name, Error *error);
 
 // samples.safetensors: one image each of up to eight classes other than the target, clean and
-// Trojan, before and after the filter, with what the classifier says of each; and the defense's own
-// synthetic Trojan images where it makes some.
+// Trojan, with what the classifier says of each. With a defense also what its filter makes of them,
+// and its own synthetic Trojan images where it has some; without one (NULL: of a classifier) the
+// triggers and the decoys.
 bool cell_write_samples(const char *directory, const Evaluation *evaluation, const Defense *defense,
                         Error *error);
 

@@ -1,10 +1,13 @@
-// Each step: a batch is augmented; every image is, with the attack's poisoning rate, replaced by
-// its Trojan form with the target label; then one step of SGD on the mean cross-entropy -log p_C(y
-// | x). The learning rate falls along half a cosine. (Any schedule that reaches the published
-// accuracies is equivalent for the defenses: facts 1.3.)
+// Each step: a batch is augmented; the attack poisons it (attack.h), which makes some images Trojan
+// and gives them the target label; then one step of SGD on the mean cross-entropy -log p_C(y | x),
+// plus the attack's own loss where it trains networks too. An attack that pretrains its networks has
+// the first epochs to itself. The learning rate falls along half a cosine. (Any schedule that
+// reaches the published accuracies is equivalent for the defenses: facts 1.3.)
 #include "experiments/classifier_training.h"
 
+#include "core/file.h"
 #include "core/ops.h"
+#include "experiments/augmentation.h"
 #include "experiments/evaluation.h"
 #include "nn/initialize.h"
 #include "optim/optimizer.h"
@@ -17,8 +20,7 @@ const Setting classifier_settings[] = {
     {"learning_rate", 0.05, 0.03, "of SGD at first; falls to 0 along a cosine", {0, 1e3, false}},
     {"momentum", 0.9, 0.9, "of SGD", {0, 0.9999, false}},
     {"weight_decay", 5e-4, 5e-4, "of SGD", {0, 1e3, false}},
-    {"crop_padding", 1, 5, "zeros around an image before the random crop", {0, 1000, true}},
-    {"rotation", 0, 0, "random rotation by up to so many degrees", {0, 180, false}},
+    AUGMENTATION_SETTINGS(1, OF_DATA),
     {"evaluate_every", 2, 5, "epochs between points of the accuracy curves", {1, 1e5, true}},
     {0}};
 // clang-format on
@@ -26,29 +28,46 @@ const Setting classifier_settings[] = {
 typedef struct State {
     const ClassifierTraining *training;
     Optimizer *optimizer;
-    double rate; // poisoning rate
+    int pretraining, epochs; // the attack's own, all
 } State;
 
-static void step(void *opaque, const Step *s, double *figures)
+// One step of C, and of the attack's networks; s counts from the classifier's first step.
+static void classifier_step(State *state, const Step *s, double *figures)
 {
-    State *state = opaque;
     const ClassifierTraining *t = state->training;
-    attack_poison(t->attack, state->rate, s->key, 0, s->images->shape[0], s->images->data,
-                  s->labels->ints);
+    PoisonedBatch batch = attack_poison(t->attack, s, figures + 1);
     Schedule schedule = {.kind = SCHEDULE_COSINE,
                          .learning_rate = setting(t->settings, "learning_rate"),
                          .period = s->total};
     state->optimizer->learning_rate = learning_rate_at(&schedule, s->number);
-    Tensor *logits = classify(t->classifier, s->images, (Mode){.training = true, .key = s->key});
-    Tensor *loss = cross_entropy(logits, s->labels);
-    backward(loss);
-    optimizer_step(state->optimizer);
+    Tensor *logits = classify(t->classifier, batch.images, (Mode){.training = true, .key = s->key});
+    Tensor *loss = cross_entropy(logits, batch.labels);
     figures[0] = (double)tensor_value(loss);
+    backward(batch.loss ? add(loss, batch.loss) : loss);
+    optimizer_step(state->optimizer);
+    if (t->attack->method->learn) t->attack->method->learn(t->attack, s);
+}
+
+static void step(void *opaque, const Step *s, double *figures)
+{
+    State *state = opaque;
+    Attack *attack = state->training->attack;
+    Step phase = *s; // counts from the beginning of its phase
+    int64_t before = s->total / state->epochs * state->pretraining;
+    bool pretraining = s->number < before;
+    phase.epoch -= pretraining ? 0 : state->pretraining;
+    phase.number -= pretraining ? 0 : before;
+    phase.total = pretraining ? before : s->total - before;
+    if (pretraining)
+        attack->method->pretrain(attack, &phase, figures + 1);
+    else
+        classifier_step(state, &phase, figures);
 }
 
 static void evaluate(void *opaque, int epochs_done, Curves *curves)
 {
     const ClassifierTraining *t = ((State *)opaque)->training;
+    if (epochs_done <= ((State *)opaque)->pretraining) return;
     Evaluation evaluation = {.classifier = t->classifier,
                              .attack = t->attack,
                              .dataset = t->test,
@@ -59,6 +78,12 @@ static void evaluate(void *opaque, int epochs_done, Curves *curves)
     curves_add(curves, "clean accuracy", "%", epochs_done, m.clean_accuracy);
     if (attack_plants_trojan(t->attack))
         curves_add(curves, "Trojan accuracy", "%", epochs_done, m.trojan_accuracy);
+    if (t->attack->method->decoy) {
+        Text name = {0};
+        text_append(&name, "%s accuracy", t->attack->method->decoy_name);
+        curves_add(curves, name.text, "%", epochs_done, m.decoy_accuracy);
+        text_free(&name);
+    }
     predictions_free(&predictions);
 }
 
@@ -67,26 +92,39 @@ static void store(const void *opaque, Safetensors *file)
     const State *state = opaque;
     parameters_store(&state->training->classifier->parameters, "classifier.", file);
     optimizer_store(state->optimizer, "optimizer.", file);
+    attack_store(state->training->attack, true, file);
 }
 
 static bool restore(void *opaque, const Safetensors *file, const char *path, Error *error)
 {
     State *state = opaque;
     Parameters *parameters = &state->training->classifier->parameters;
+    Attack *attack = state->training->attack;
     return parameters_fit(parameters, "classifier.", file, path, error) &&
+           attack_restore(attack, true, file, path, error) &&
            optimizer_restore(state->optimizer, "optimizer.", file, path, error) &&
            parameters_restore(parameters, "classifier.", file, path, error);
 }
 
+// "loss", then what the attack's method reports.
+static void name_figures(const Attack *attack, const char *names[MAX_FIGURES + 1])
+{
+    int count = 0;
+    names[count++] = "loss";
+    for (const char *const *name = attack->method->figures; name && *name; name++)
+        names[count++] = *name;
+    names[count] = NULL;
+}
+
 bool train_classifier(const ClassifierTraining *t, Curves *curves, double *seconds, Error *error)
 {
-    static const char *const figures[] = {"loss", NULL};
+    const char *figures[MAX_FIGURES + 1];
     const Json *set = t->settings;
+    name_figures(t->attack, figures);
     initialize_default(&t->classifier->parameters,
                        (RandomKey){t->seed, random_purpose("classifier"), 0});
-    State state = {.training = t,
-                   .rate =
-                       attack_plants_trojan(t->attack) ? setting(t->attack->settings, "rate") : 0};
+    State state = {.training = t, .pretraining = attack_pretraining_epochs(t->attack)};
+    state.epochs = state.pretraining + (int)setting(set, "epochs");
     state.optimizer = optimizer_create_sgd(
         &t->classifier->parameters, (Sgd){.learning_rate = (float)setting(set, "learning_rate"),
                                           .momentum = (float)setting(set, "momentum"),
@@ -94,10 +132,9 @@ bool train_classifier(const ClassifierTraining *t, Curves *curves, double *secon
     TrainingPlan plan = {.label = "classifier",
                          .dataset = t->train,
                          .sample_count = t->train->count,
-                         .epochs = (int)setting(set, "epochs"),
+                         .epochs = state.epochs,
                          .batch_size = (int)setting(set, "batch_size"),
-                         .augmentation = {(int)setting(set, "crop_padding"),
-                                          (float)setting(set, "rotation"), t->flip},
+                         .augmentation = augmentation_of(set),
                          .seed = t->seed,
                          .purpose = random_purpose("classifier training"),
                          .checkpoint = t->checkpoint,

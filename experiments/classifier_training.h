@@ -1,5 +1,5 @@
-// Trains the classifier that an attack plants its Trojan in: online poisoning, every batch anew
-// (facts 1.3, 2).
+// Trains the classifier that an attack plants its Trojan in, and the attack's own networks: online
+// poisoning, every batch anew (facts 1.3, 2).
 #ifndef SIEVE_EXPERIMENTS_CLASSIFIER_TRAINING_H
 #define SIEVE_EXPERIMENTS_CLASSIFIER_TRAINING_H
 
@@ -11,10 +11,9 @@ extern const Setting classifier_settings[];
 
 typedef struct ClassifierTraining {
     Classifier *classifier;
-    const Attack *attack;
-    const Json *settings; // of classifier_settings
+    Attack *attack;       // its networks, where it has any, are trained too
+    const Json *settings; // of classifier_settings, augmentation completed
     const Dataset *train, *test;
-    bool flip; // whether the data set's images may be mirrored
     uint64_t seed;
     const char *checkpoint, *config_hash;
     double checkpoint_interval; // seconds

@@ -7,7 +7,9 @@
 #include "core/json.h"
 #include "core/ops.h"
 #include "core/thread.h"
+#include "data/picture_file.h"
 #include "experiments/cell.h"
+#include "experiments/paper_table.h"
 #include "experiments/report.h"
 #include "experiments/result_table.h"
 
@@ -22,8 +24,7 @@ static void use_threads(const Options *options)
     if (options->threads > 0) threads_set((int)options->threads);
 }
 
-// An output that cannot be written should be known before hours of work, not after.
-static bool outputs_check(const Options *options, Error *error)
+bool outputs_check(const Options *options, Error *error)
 {
     const char *paths[] = {options->json, options->output};
     for (int i = 0; i < 2; i++) {
@@ -89,7 +90,8 @@ int command_run(const Options *options)
     if (!options->defense)
         return command_failed(
             (fail(&error, "run: --defense NAMES is wanted (ip,if,vif,aif)"), &error), 2);
-    if (!request_check(options, &error)) return command_failed(&error, 2);
+    int status = request_check(options, &error);
+    if (status) return command_failed(&error, status);
     if (!outputs_check(options, &error)) return command_failed(&error, 1);
     use_threads(options);
     return run(options, options->defense);
@@ -117,7 +119,8 @@ int command_train(const Options *options)
     if (!options->output)
         return command_failed((fail(&error, "train: -o FILE is wanted, for the weights"), &error),
                               2);
-    if (!request_check(options, &error)) return command_failed(&error, 2);
+    int status = request_check(options, &error);
+    if (status) return command_failed(&error, status);
     if (!outputs_check(options, &error)) return command_failed(&error, 1);
     use_threads(options);
     Subject subject;
@@ -149,6 +152,24 @@ int command_report(const Options *options)
     return ok ? 0 : command_failed(&error, 1);
 }
 
+int command_table(const Options *options)
+{
+    Error error = {0};
+    Text text = {0};
+    bool ok = true;
+    if (options->operand_count > 1)
+        return command_failed((fail(&error, "table: one name is wanted"), &error), 2);
+    if (options->operand_count == 1 && !paper_table_check(options->operands[0], &error))
+        return command_failed(&error, 2);
+    if (options->operand_count == 0)
+        paper_table_list(&text);
+    else
+        ok = paper_table(options->operands[0], options->out, &text, &error);
+    if (ok) fputs(text.text, stdout);
+    text_free(&text);
+    return ok ? 0 : command_failed(&error, 1);
+}
+
 int command_ops(const Options *options)
 {
     (void)options;
@@ -158,4 +179,21 @@ int command_ops(const Options *options)
     printf("%d operators, each forward and backward on: cpu (%s)\n\n", count, kernels->name);
     for (int i = 0; i < count; i++) printf("  %-26s %s\n", list[i].name, list[i].formula);
     return 0;
+}
+
+int command_image(const Options *options)
+{
+    Error error = {0};
+    if (options->operand_count != 1)
+        return command_failed((fail(&error, "image: one picture is wanted"), &error), 2);
+    if (!options->output || !picture_writable(options->output))
+        return command_failed(
+            (fail(&error, "image: -o FILE is wanted, ending in .png, .ppm or .pgm"), &error), 2);
+    Picture picture;
+    bool ok =
+        outputs_check(options, &error) && picture_read(options->operands[0], &picture, &error);
+    if (!ok) return command_failed(&error, 1);
+    ok = picture_write(options->output, &picture, &error);
+    picture_free(&picture);
+    return ok ? 0 : command_failed(&error, 1);
 }

@@ -9,7 +9,13 @@ int command_demo(const Options *options);
 int command_run(const Options *options);
 int command_train(const Options *options);
 int command_report(const Options *options);
+int command_table(const Options *options);
 int command_ops(const Options *options);
+int command_data(const Options *options);
+int command_image(const Options *options);
+
+// Whether --json and -o can be written: known before hours of work, not after.
+bool outputs_check(const Options *options, Error *error);
 
 // One sentence on stderr, prefixed with the program's name; returns the status.
 int command_failed(const Error *error, int status);

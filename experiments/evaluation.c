@@ -6,25 +6,44 @@
 #include "core/tape.h"
 #include "data/batch.h"
 
-enum { EVALUATION_BATCH = 128 };
-
-void sample_images(const Evaluation *e, int64_t first, int64_t count, float *clean, float *trojan,
-                   int32_t *labels)
+static Tensor *images_of(const Evaluation *e, Tape *tape, const uint32_t *indices, int64_t count,
+                         Tensor *labels)
 {
-    uint32_t indices[EVALUATION_BATCH];
-    int32_t unused[EVALUATION_BATCH];
-    int64_t size = (int64_t)e->dataset->height * e->dataset->width * e->dataset->channels;
+    const Dataset *d = e->dataset;
+    Tensor *images = tape_tensor(tape, SHAPE(count, d->height, d->width, d->channels));
+    batch_fill(d, indices, count, (Augmentation){0}, (RandomKey){0}, 0, images->data, labels->ints);
+    return images;
+}
+
+// For each sample another one, drawn from the whole data set.
+static Tensor *other_images(const Evaluation *e, Tape *tape, const uint32_t *indices, int64_t count)
+{
+    RandomKey key = {e->seed, random_purpose("test partner"), 0};
+    uint64_t size = (uint64_t)e->dataset->count;
+    uint32_t others[EVALUATION_BATCH];
+    for (int64_t i = 0; i < count && size > 1; i++)
+        others[i] =
+            (uint32_t)((indices[i] + 1u + random_below(key, indices[i], (uint32_t)size - 1)) %
+                       size);
+    return images_of(e, tape, size > 1 ? others : indices, count,
+                     tape_tensor_int(tape, SHAPE(count)));
+}
+
+void sample_batch(const Evaluation *e, Tape *tape, int64_t first, int64_t count, bool with_trigger,
+                  SampleBatch *batch)
+{
+    const AttackMethod *method = e->attack->method;
+    *batch = (SampleBatch){.labels = tape_tensor_int(tape, SHAPE(count))};
     for (int64_t i = 0; i < count; i++)
-        indices[i] = e->samples ? e->samples[first + i] : (uint32_t)(first + i);
-    batch_fill(e->dataset, indices, count, (Augmentation){0}, (RandomKey){0}, 0, clean, labels);
-    if (!trojan) return;
-    memcpy(trojan, clean, sizeof(float) * (size_t)(count * size));
-    memcpy(unused, labels, sizeof(int32_t) * (size_t)count);
-    // Keyed by the sample itself, so that an image carries the same trigger in whatever subset it
-    // is measured.
-    RandomKey key = {e->seed, random_purpose("test trigger"), 0};
-    for (int64_t i = 0; i < count; i++)
-        attack_poison(e->attack, 1, key, indices[i], 1, trojan + i * size, unused + i);
+        batch->indices[i] = e->samples ? e->samples[first + i] : (uint32_t)(first + i);
+    batch->clean = images_of(e, tape, batch->indices, count, batch->labels);
+    Draws draws = {{e->seed, random_purpose("test trigger"), 0}, batch->indices};
+    if (method->stamp) batch->trojan = method->stamp(e->attack, batch->clean, draws);
+    if (method->decoy && !e->filter)
+        batch->decoy = method->decoy(e->attack, batch->clean,
+                                     other_images(e, tape, batch->indices, count), draws);
+    if (method->trigger && with_trigger)
+        batch->trigger = method->trigger(e->attack, batch->clean, draws);
 }
 
 static Tensor *filtered(const Evaluation *e, Tensor *images)
@@ -41,17 +60,16 @@ static void classes_of(const Evaluation *e, Tensor *images, int32_t *classes)
 static void predict_batch(const Evaluation *e, Tape *tape, int64_t first, int64_t count,
                           Predictions *p)
 {
-    const Dataset *d = e->dataset;
-    Tensor *clean = tape_tensor(tape, SHAPE(count, d->height, d->width, d->channels));
-    Tensor *trojan =
-        p->trojan ? tape_tensor(tape, SHAPE(count, d->height, d->width, d->channels)) : NULL;
-    sample_images(e, first, count, clean->data, trojan ? trojan->data : NULL, p->labels + first);
+    SampleBatch batch;
+    sample_batch(e, tape, first, count, false, &batch);
+    memcpy(p->labels + first, batch.labels->ints, sizeof(int32_t) * (size_t)count);
     if (!e->unfiltered) {
-        classes_of(e, clean, p->clean + first);
-        if (trojan) classes_of(e, trojan, p->trojan + first);
+        classes_of(e, batch.clean, p->clean + first);
+        if (p->trojan) classes_of(e, batch.trojan, p->trojan + first);
     }
-    if (e->filter) classes_of(e, filtered(e, clean), p->filtered_clean + first);
-    if (e->filter && trojan) classes_of(e, filtered(e, trojan), p->filtered_trojan + first);
+    if (p->decoy) classes_of(e, batch.decoy, p->decoy + first);
+    if (e->filter) classes_of(e, filtered(e, batch.clean), p->filtered_clean + first);
+    if (p->filtered_trojan) classes_of(e, filtered(e, batch.trojan), p->filtered_trojan + first);
     tape_reset(tape);
 }
 
@@ -63,12 +81,14 @@ static int32_t *classes_create(int64_t count)
 Predictions predict(const Evaluation *e)
 {
     bool trojan = attack_plants_trojan(e->attack), filter = e->filter != NULL;
+    bool decoy = e->attack->method->decoy && !filter;
     Predictions p = {.count = e->count,
                      .labels = classes_create(e->count),
                      .clean = classes_create(e->count),
                      .trojan = trojan ? classes_create(e->count) : NULL,
                      .filtered_clean = filter ? classes_create(e->count) : NULL,
-                     .filtered_trojan = filter && trojan ? classes_create(e->count) : NULL};
+                     .filtered_trojan = filter && trojan ? classes_create(e->count) : NULL,
+                     .decoy = decoy ? classes_create(e->count) : NULL};
     Tape *tape = tape_create(cpu_kernels());
     tape_record(tape, false);
     for (int64_t first = 0; first < e->count; first += EVALUATION_BATCH) {
@@ -90,6 +110,7 @@ void predictions_free(Predictions *p)
     free(p->trojan);
     free(p->filtered_clean);
     free(p->filtered_trojan);
+    free(p->decoy);
     *p = (Predictions){0};
 }
 
@@ -117,6 +138,7 @@ Metrics metrics(const Predictions *p, const Attack *attack)
         m.C = m.clean_accuracy - agreement(p->count, p->filtered_clean, p->labels);
         m.FPR = percent(p->count - equal_classes(p->count, p->filtered_clean, p->clean), p->count);
     }
+    if (p->decoy) m.decoy_accuracy = agreement(p->count, p->decoy, p->labels);
     if (!p->trojan) return m;
     int64_t hits = 0, counted = 0, still_target = 0, same = 0;
     for (int64_t i = 0; i < p->count; i++) {
@@ -136,13 +158,7 @@ Metrics metrics(const Predictions *p, const Attack *attack)
     return m;
 }
 
-void filter_images(const Filter *filter, int64_t count, const float *images, float *filtered_images)
+Tensor *filter_images(const Filter *filter, Tensor *images)
 {
-    Tape *tape = tape_create(cpu_kernels());
-    tape_record(tape, false);
-    Tensor *x = tape_tensor(tape, SHAPE(count, filter->height, filter->width, filter->channels));
-    memcpy(x->data, images, sizeof(float) * (size_t)x->count);
-    Tensor *y = clamp(filter_forward(filter, x, false, (RandomKey){0}), 0, 1);
-    memcpy(filtered_images, y->data, sizeof(float) * (size_t)y->count);
-    tape_free(tape);
+    return clamp(filter_forward(filter, images, false, (RandomKey){0}), 0, 1);
 }

@@ -16,7 +16,7 @@ typedef struct Evaluation {
     const Dataset *dataset;
     const uint32_t *samples;
     int64_t count;
-    uint64_t seed; // of the triggers' choice
+    uint64_t seed;                        // of the triggers' choice
     const struct Predictions *unfiltered; // C(x) and C(x~) of these samples where known; NULL: not
 } Evaluation;
 
@@ -27,6 +27,7 @@ typedef struct Predictions {
     int32_t *labels;                           // true ones
     int32_t *clean, *trojan;                   // C(x), C(x~)
     int32_t *filtered_clean, *filtered_trojan; // C(F(x)), C(F(x~))
+    int32_t *decoy; // C of the images whose trigger must not fire; NULL with a filter, too
 } Predictions;
 
 Predictions predict(const Evaluation *evaluation);
@@ -36,6 +37,7 @@ void predictions_free(Predictions *predictions);
 typedef struct Metrics {
     double clean_accuracy;  // C(x) = y
     double trojan_accuracy; // C(x~) = target(y), all samples
+    double decoy_accuracy;  // decoys recognised as y, all samples: cross or noise accuracy
     double C;               // clean accuracy lost by filtering
     double T;               // filtered Trojan images still taken for the target
     double R;   // clean accuracy (unfiltered) minus share of filtered Trojan images recognised as y
@@ -46,12 +48,21 @@ typedef struct Metrics {
 // Which figures exist depends on which predictions do; the others are 0.
 Metrics metrics(const Predictions *predictions, const Attack *attack);
 
-// The images of the samples (float, caller's array) and their Trojan forms with labels; for
-// pictures.
-void sample_images(const Evaluation *evaluation, int64_t first, int64_t count, float *clean,
-                   float *trojan, int32_t *labels);
+enum { EVALUATION_BATCH = 128 };
+
+// At most EVALUATION_BATCH of the samples, as tensors of the tape. What is drawn for a sample is
+// keyed by the sample itself, so that it carries the same trigger in whatever subset it is measured.
+typedef struct SampleBatch {
+    Tensor *clean, *labels;
+    Tensor *trojan, *decoy;             // NULL: the attack has none
+    Trigger trigger;                    // what the Trojan images carry, only if asked for
+    uint32_t indices[EVALUATION_BATCH]; // of the samples in the data set
+} SampleBatch;
+
+void sample_batch(const Evaluation *evaluation, Tape *tape, int64_t first, int64_t count,
+                  bool with_trigger, SampleBatch *batch);
 
 // F(x) of images (n, height, width, channels) in evaluation mode, clamped to [0, 1].
-void filter_images(const Filter *filter, int64_t count, const float *images, float *filtered);
+Tensor *filter_images(const Filter *filter, Tensor *images);
 
 #endif

@@ -21,7 +21,16 @@ static const Command commands[] = {
      "only the classifier (attack none: benign)", FOR_TRAIN, command_train},
     {"report", "report DIR [-o FILE]", "the results below DIR as one self-contained report.html",
      FOR_REPORT, command_report},
+    {"data", "data [NAME] [options]",
+     "what a data set holds: counts, classes, moments, a contact sheet; without NAME: which there "
+     "are",
+     FOR_DATA, command_data},
+    {"table", "table [NAME] [--out DIR]",
+     "a paper's table, what was measured beside what was published; without NAME: which there are",
+     FOR_TABLE, command_table},
     {"ops", "ops", "the operators, their formulas, and where they run", FOR_OPS, command_ops},
+    {"image", "image IN -o OUT.{png,ppm,pgm}",
+     "a picture (PNG, JPEG, PNM) decoded and written in another format", FOR_IMAGE, command_image},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
@@ -48,7 +57,8 @@ static int run_command(const Command *command, int argc, char **argv)
         options_help(command->set);
         return 0;
     }
-    if (command->set != FOR_REPORT && options.operand_count > 0) {
+    if (!(command->set & (FOR_REPORT | FOR_DATA | FOR_IMAGE | FOR_TABLE)) &&
+        options.operand_count > 0) {
         fprintf(stderr, "sieve %s: '%s' is not an option (see sieve %s --help)\n", command->name,
                 options.operands[0], command->name);
         return 2;

@@ -16,18 +16,27 @@ typedef struct OptionRow {
     int64_t low, high; // OPTION_NUMBER
 } OptionRow;
 
-enum { FOR_CELLS = FOR_DEMO | FOR_RUN | FOR_TRAIN, FOR_ALL = FOR_CELLS | FOR_REPORT | FOR_OPS };
+enum {
+    FOR_CELLS = FOR_DEMO | FOR_RUN | FOR_TRAIN,
+    FOR_ALL = FOR_CELLS | FOR_REPORT | FOR_OPS | FOR_DATA | FOR_IMAGE | FOR_TABLE
+};
 #define FIELD(name) offsetof(Options, name)
 
 static const OptionRow rows[] = {
-    {"--data", "NAME", "data set: digits (built in, default), mnist", OPTION_TEXT, FIELD(data),
-     FOR_RUN | FOR_TRAIN, 0, 0},
+    {"--data", "NAME", "data set (default digits, built in); sieve data lists them", OPTION_TEXT,
+     FIELD(data), FOR_RUN | FOR_TRAIN, 0, 0},
     {"--data-dir", "DIR", "where data sets lie (default $SIEVE_DATA, then ./data-sets)",
-     OPTION_TEXT, FIELD(data_directory), FOR_RUN | FOR_TRAIN, 0, 0},
+     OPTION_TEXT, FIELD(data_directory), FOR_RUN | FOR_TRAIN | FOR_DATA, 0, 0},
+    {"--train-images", "N", "only so many of its training images (default: all)", OPTION_NUMBER,
+     FIELD(train_images), FOR_RUN | FOR_TRAIN | FOR_DATA, 1, 10000000},
+    {"--test-images", "N", "only so many of its test images (default: all)", OPTION_NUMBER,
+     FIELD(test_images), FOR_RUN | FOR_TRAIN | FOR_DATA, 1, 10000000},
+    {"--image-size", "HxWxC", "of --data folder: resize all pictures, to C = 1 or 3 channels",
+     OPTION_TEXT, FIELD(image_size), FOR_RUN | FOR_TRAIN | FOR_DATA, 0, 0},
     {"--model", "NAME", "classifier: mnist-ia, mnist-wanet (default: the data set's)", OPTION_TEXT,
      FIELD(model), FOR_RUN | FOR_TRAIN, 0, 0},
-    {"--attack", "NAME", "none, badnet+ (default badnet+)", OPTION_TEXT, FIELD(attack),
-     FOR_RUN | FOR_TRAIN, 0, 0},
+    {"--attack", "NAME", "badnet+ (default), noise-bi+, image-bi+, input-aware, wanet, none",
+     OPTION_TEXT, FIELD(attack), FOR_RUN | FOR_TRAIN, 0, 0},
     {"--mode", "MODE", "single: every label becomes the target; all: y becomes y+1", OPTION_TEXT,
      FIELD(mode), FOR_RUN | FOR_TRAIN, 0, 0},
     {"--target", "K", "the target label (default 0)", OPTION_NUMBER, FIELD(target),
@@ -40,12 +49,14 @@ static const OptionRow rows[] = {
      OPTION_SET, 0, FOR_RUN | FOR_TRAIN, 0, 0},
     {"--seed", "N", "seed of every random draw (default 1)", OPTION_NUMBER, FIELD(seed), FOR_CELLS,
      0, (INT64_C(1) << 53) - 1}, // what JSON numbers hold exactly
-    {"--out", "DIR", "results (default results)", OPTION_TEXT, FIELD(out), FOR_CELLS, 0, 0},
-    {"--json", "FILE", "also write the results here", OPTION_TEXT, FIELD(json), FOR_CELLS, 0, 0},
-    {"-o", "FILE", "the weights (safetensors), or the report", OPTION_TEXT, FIELD(output),
-     FOR_TRAIN | FOR_REPORT, 0, 0},
+    {"--out", "DIR", "results (default results)", OPTION_TEXT, FIELD(out),
+     FOR_CELLS | FOR_DATA | FOR_TABLE, 0, 0},
+    {"--json", "FILE", "also write the results here", OPTION_TEXT, FIELD(json),
+     FOR_CELLS | FOR_DATA, 0, 0},
+    {"-o", "FILE", "weights (safetensors), report, or picture (.png, .ppm, .pgm)", OPTION_TEXT,
+     FIELD(output), FOR_TRAIN | FOR_REPORT | FOR_DATA | FOR_IMAGE, 0, 0},
     {"--threads", "N", "threads (default: one for each processor)", OPTION_NUMBER, FIELD(threads),
-     FOR_CELLS, 1, 64},
+     FOR_CELLS | FOR_DATA, 1, 64},
     {"--device", "NAME", "cpu", OPTION_TEXT, FIELD(device), FOR_CELLS, 0, 0},
     {"--quiet", NULL, "no progress", OPTION_FLAG, FIELD(quiet), FOR_ALL, 0, 0},
     {"--help", NULL, "this text", OPTION_FLAG, FIELD(help), FOR_ALL, 0, 0}};
@@ -102,6 +113,19 @@ static const OptionRow *find_row(const char *name, unsigned command)
     return NULL;
 }
 
+static bool parse_image_size(Options *options, Error *error)
+{
+    int end = 0;
+    const char *text = options->image_size;
+    if (!text) return true;
+    if (sscanf(text, "%4dx%4dx%1d%n", &options->image_height, &options->image_width,
+               &options->image_channels, &end) == 3 &&
+        !text[end] && options->image_height > 0 && options->image_width > 0 &&
+        (options->image_channels == 1 || options->image_channels == 3))
+        return true;
+    return fail(error, "--image-size %s: height x width x 1 or 3 is wanted, such as 32x32x3", text);
+}
+
 static bool check_words(Options *options, Error *error)
 {
     bool paper = strcmp(options->scale_text, "paper") == 0;
@@ -112,7 +136,17 @@ static bool check_words(Options *options, Error *error)
     if (strcmp(options->device, "cpu") != 0)
         return fail(error, "--device %s: only cpu is known", options->device);
     options->scale = paper ? SCALE_PAPER : SCALE_QUICK;
-    return true;
+    return parse_image_size(options, error);
+}
+
+DataRequest data_request(const Options *options)
+{
+    return (DataRequest){.directory = options->data_directory,
+                         .train_count = options->train_images,
+                         .test_count = options->test_images,
+                         .image_height = options->image_height,
+                         .image_width = options->image_width,
+                         .image_channels = options->image_channels};
 }
 
 bool options_parse(int argc, char **argv, unsigned command, Options *options, Error *error)

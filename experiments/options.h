@@ -5,12 +5,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/error.h"
+#include "data/dataset.h"
 #include "experiments/setting.h"
 
 enum { MAX_OVERRIDES = 64, MAX_OPERANDS = 64 };
 
 // Which commands take an option; to be combined.
-enum CommandSet { FOR_DEMO = 1, FOR_RUN = 2, FOR_TRAIN = 4, FOR_REPORT = 8, FOR_OPS = 16 };
+enum CommandSet {
+    FOR_DEMO = 1,
+    FOR_RUN = 2,
+    FOR_TRAIN = 4,
+    FOR_REPORT = 8,
+    FOR_OPS = 16,
+    FOR_DATA = 32,
+    FOR_IMAGE = 64,
+    FOR_TABLE = 128
+};
 
 typedef struct Options {
     const char *data, *data_directory; // the directory: --data-dir, $SIEVE_DATA, ./data-sets
@@ -20,6 +30,9 @@ typedef struct Options {
     const char *out, *json, *output;   // result directory, --json FILE, -o FILE
     const char *scale_text, *device, *sets[MAX_OVERRIDES];
     int64_t seed, threads, target;
+    int64_t train_images, test_images; // 0: all
+    const char *image_size;            // NULL: the data set's; else in the three below
+    int image_height, image_width, image_channels;
     bool quiet, help;
     Scale scale;
     Overrides overrides;
@@ -30,6 +43,9 @@ typedef struct Options {
 // Parses what follows the command's name. On failure error holds the sentence (wrong usage: exit
 // status 2).
 bool options_parse(int argc, char **argv, unsigned command, Options *options, Error *error);
+
+// What --data-dir, --train-images, --test-images and --image-size ask of a data source.
+DataRequest data_request(const Options *options);
 
 // Prints the options that these commands take.
 void options_help(unsigned command);

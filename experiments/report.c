@@ -53,7 +53,9 @@ static void page_body(Text *out, const Results *results)
 bool report_write(const char *directory, const char *path, Error *error)
 {
     Results results;
-    bool done = results_read(directory, &results, error);
+    bool done = results_read(directory, &results, error) &&
+                (results.cell_count > 0 ||
+                 fail(error, "%s: no finished cell (looked for cells/*/result.json)", directory));
     if (done) {
         Text page = {0};
         page_begin(&page);

@@ -257,6 +257,7 @@ void report_classifier(Text *out, const Entry *classifier, int number)
     model_text(out, classifier);
     text_append(out, "</p>\n");
     figure_strip(out, classifier, 0, 2);
+    report_pictures(out, classifier);
     draw_curves(out, classifier->curves, "Training");
     further_results(out, classifier->result);
     command_text(out, classifier->result);

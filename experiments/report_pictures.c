@@ -19,7 +19,10 @@ typedef struct Row {
 
 static const Row rows[] = {
     {"clean", "clean", NULL, "prediction_clean"},
+    {"trigger: mask", "mask", NULL, NULL},
+    {"trigger: pattern", "pattern", NULL, NULL},
     {"Trojan", "trojan", NULL, "prediction_trojan"},
+    {"must not fire", "decoy", NULL, "prediction_decoy"},
     {"filtered clean", "filtered_clean", NULL, "prediction_filtered_clean"},
     {"filtered Trojan", "filtered_trojan", NULL, "prediction_filtered_trojan"},
     {"true trigger", "trojan", "clean", NULL},
@@ -160,15 +163,30 @@ static void draw_row(Text *out, const Grid *grid, const Row *row)
     text_append(out, "</tr>\n");
 }
 
+static bool has(const Grid *grid, const char *tensor)
+{
+    return safetensors_find(grid->samples, tensor) != NULL;
+}
+
 static void caption_text(Text *out, const Grid *grid)
 {
     text_append(out,
                 "<p class=\"caption\">Below each picture: the predicted class. Plain: the true "
                 "class. <span class=\"prediction target\">◎ the attacker’s target</span>, "
                 "<span class=\"prediction wrong\">✗ another wrong class</span>. True trigger = "
-                "Trojan − clean; counter-trigger = Trojan − filtered Trojan, what the defense "
-                "took away. The more alike the two rows, the better. ");
-    text_append(out, "%s",
+                "Trojan − clean");
+    if (has(grid, "filtered_trojan"))
+        text_append(out, "; counter-trigger = Trojan − filtered Trojan, what the defense took "
+                         "away. The more alike the two rows, the better");
+    if (has(grid, "mask"))
+        text_append(out, "; Trojan = (1 − mask) · clean + mask · pattern");
+    else if (has(grid, "pattern"))
+        text_append(out, "; this trigger is a warp, shown as what it does to a grid of lines");
+    if (has(grid, "decoy"))
+        text_append(out, "; must not fire: changed in the trigger’s manner, yet to be recognised "
+                         "as its true class (cross: the trigger of another image; noise: a "
+                         "random warp)");
+    text_append(out, ". %s",
                 grid->channels == 1
                     ? "White is no difference, red brighter, blue darker, full "
                       "colour a difference of ±"

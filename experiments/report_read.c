@@ -1,7 +1,5 @@
 #include "experiments/report_read.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,42 +11,16 @@ enum { MOST_PICTURES = 64, MOST_PIXELS_A_SIDE = 1024 };
 
 // The tensors of samples.safetensors that the report shows: pictures, and what the classifier said
 // about them.
-static const char *const picture_names[] = {"clean", "trojan", "filtered_clean", "filtered_trojan",
-                                            "synthetic"};
-static const char *const label_names[] = {"labels", "prediction_clean", "prediction_trojan",
-                                          "prediction_filtered_clean",
-                                          "prediction_filtered_trojan"};
-enum { PICTURE_NAMES = 5, LABEL_NAMES = 5 };
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void names_free(char **names, int count)
-{
-    for (int i = 0; i < count; i++) free(names[i]);
-    free(names);
-}
-
-// The names in a directory without those that start with a dot, sorted; a directory that does not
-// exist has none.
-static bool list_names(const char *directory, char ***names, int *count, Error *error)
-{
-    *names = NULL;
-    *count = 0;
-    DIR *stream = opendir(directory);
-    if (!stream && errno == ENOENT) return true;
-    if (!stream) return fail(error, "%s: cannot list: %s", directory, strerror(errno));
-    for (struct dirent *item = readdir(stream); item; item = readdir(stream)) {
-        if (item->d_name[0] == '.') continue;
-        *names = reallocate(*names, (unsigned long long)(*count + 1) * sizeof **names);
-        (*names)[(*count)++] = copy_string(item->d_name);
-    }
-    closedir(stream);
-    if (*count > 0) qsort(*names, (size_t)*count, sizeof **names, compare_names);
-    return true;
-}
+static const char *const picture_names[] = {"clean",           "mask",     "pattern",
+                                            "trojan",          "decoy",    "filtered_clean",
+                                            "filtered_trojan", "synthetic"};
+static const char *const label_names[] = {
+    "labels",           "prediction_clean",          "prediction_trojan",
+    "prediction_decoy", "prediction_filtered_clean", "prediction_filtered_trojan"};
+enum {
+    PICTURE_NAMES = sizeof picture_names / sizeof picture_names[0],
+    LABEL_NAMES = sizeof label_names / sizeof label_names[0]
+};
 
 static bool check_pictures(const StoredTensor *pictures, const StoredTensor *first,
                            const char *path, Error *error)
@@ -139,8 +111,7 @@ static bool read_entry(const char *parent, const char *name, bool is_cell, Entry
         Entry *entry = &(*entries)[(*count)++];
         *entry = (Entry){.name = copy_string(name), .result = json_read(path, error)};
         done = entry->result && read_names(entry, is_cell, path, error) &&
-               read_curves(directory, entry, error) &&
-               (!is_cell || read_samples(directory, entry, error));
+               read_curves(directory, entry, error) && read_samples(directory, entry, error);
     }
     free(path);
     free(directory);
@@ -151,12 +122,11 @@ static bool read_entries(const char *directory, const char *kind, bool is_cell, 
                          int *count, Error *error)
 {
     char *parent = path_join(directory, kind);
-    char **names;
-    int name_count;
-    bool done = list_names(parent, &names, &name_count, error);
-    for (int i = 0; done && i < name_count; i++)
-        done = read_entry(parent, names[i], is_cell, entries, count, error);
-    names_free(names, name_count);
+    Names names = {0};
+    bool done = !directory_exists(parent) || directory_list(parent, &names, error);
+    for (int64_t i = 0; done && i < names.count; i++)
+        done = read_entry(parent, names.names[i], is_cell, entries, count, error);
+    names_free(&names);
     free(parent);
     return done;
 }
@@ -198,8 +168,6 @@ bool results_read(const char *directory, Results *results, Error *error)
         return false;
     sort_entries(results->classifiers, results->classifier_count);
     sort_entries(results->cells, results->cell_count);
-    if (results->cell_count == 0)
-        return fail(error, "%s: no finished cell (looked for cells/*/result.json)", directory);
     return true;
 }
 

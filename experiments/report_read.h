@@ -24,7 +24,7 @@ typedef struct Results {
     int cell_count, classifier_count;
 } Results;
 
-// False and error when the directory has no finished cell or one of its files is broken.
+// False and error when the directory does not exist or one of its files is broken.
 // results_free releases either outcome.
 bool results_read(const char *directory, Results *results, Error *error);
 void results_free(Results *results);

@@ -52,18 +52,39 @@ static bool create(Attack *attack, Error *error)
     return true;
 }
 
-static void stamp(const Attack *attack, RandomKey key, uint64_t index, float *image)
+// Patch n in an image-sized pattern and its mask, both zero elsewhere.
+static void place(const Attack *attack, int n, float *mask, float *pattern)
 {
     const Patches *patches = attack->triggers;
-    RandomKey choice = key;
+    int size = patches->size, row = size * attack->channels; // values in one row of the patch
+    const float *pixels = patches->pixels + n * size * row;
+    for (int y = 0; y < size; y++) {
+        int at = (patches->top[n] + y) * attack->width + patches->left[n];
+        memcpy(pattern + at * attack->channels, pixels + y * row, sizeof(float) * (size_t)row);
+        for (int x = 0; x < size; x++) mask[at + x] = 1;
+    }
+}
+
+static Trigger trigger(const Attack *attack, Tensor *images, Draws draws)
+{
+    const Patches *patches = attack->triggers;
+    Tape *tape = images->tape;
+    int64_t n = images->shape[0], pixels = (int64_t)attack->height * attack->width;
+    Trigger rho = {tape_tensor(tape, SHAPE(n, attack->height, attack->width, 1)),
+                   tape_tensor(tape, 4, images->shape)};
+    memset(rho.mask->data, 0, sizeof(float) * (size_t)rho.mask->count);
+    memset(rho.pattern->data, 0, sizeof(float) * (size_t)rho.pattern->count);
+    RandomKey choice = draws.key;
     choice.purpose ^= random_purpose("badnet+ choice");
-    int n = (int)random_below(choice, index, (uint32_t)patches->count);
-    int row = patches->size * attack->channels; // values in one row of the patch
-    const float *pixels = patches->pixels + n * patches->size * row;
-    for (int y = 0; y < patches->size; y++)
-        memcpy(image +
-                   ((patches->top[n] + y) * attack->width + patches->left[n]) * attack->channels,
-               pixels + y * row, sizeof(float) * (size_t)row);
+    for (int64_t i = 0; i < n; i++)
+        place(attack, (int)random_below(choice, draws.indices[i], (uint32_t)patches->count),
+              rho.mask->data + i * pixels, rho.pattern->data + i * pixels * attack->channels);
+    return rho;
+}
+
+static Tensor *stamp(const Attack *attack, Tensor *images, Draws draws)
+{
+    return inject(images, trigger(attack, images, draws));
 }
 
 static void free_patches(Attack *attack)
@@ -80,5 +101,6 @@ const AttackMethod attack_badnet_plus = {.name = "badnet+",
                                          .title = "BadNet+",
                                          .settings = settings,
                                          .create = create,
+                                         .free = free_patches,
                                          .stamp = stamp,
-                                         .free = free_patches};
+                                         .trigger = trigger};

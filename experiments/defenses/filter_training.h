@@ -4,6 +4,7 @@
 #define SIEVE_EXPERIMENTS_DEFENSES_FILTER_TRAINING_H
 
 #include "core/ops.h"
+#include "experiments/augmentation.h"
 #include "experiments/defense.h"
 #include "optim/optimizer.h"
 
@@ -16,8 +17,7 @@
     {"norm_momentum", 0.1, 0.01, "of batch norm's running statistics", {0, 1, false}}, \
     {"beta1", 0.5, 0.5, "of Adam", {0, 0.9999, false}},                                         \
     {"beta2", 0.9, 0.9, "of Adam", {0, 0.9999, false}},                                         \
-    {"crop_padding", 1, 5, "zeros around an image before the random crop", {0, 1000, true}},    \
-    {"rotation", 10, 10, "random rotation by up to so many degrees", {0, 180, false}},          \
+    AUGMENTATION_SETTINGS(1, 10),                                                               \
     {"curve_points", 4, 20, "evaluations of C, T and R during the training", {1, 1e5, true}}
 // clang-format on
 

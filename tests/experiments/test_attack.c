@@ -4,28 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/error.h"
+#include "tests/experiments/attack_trial.h"
 #include "tests/test.h"
 
 enum { SIZE = 5, PATCHES = 20, MOST_VALUES = SIZE * SIZE * 3 };
-
-static Attack attack_of(const char *name, int side, int channels, uint64_t seed,
-                        const Overrides *overrides)
-{
-    static const Overrides none = {0};
-    const AttackMethod *method = attack_method_find(name, NULL);
-    Attack attack = {.method = method,
-                     .height = side,
-                     .width = side,
-                     .channels = channels,
-                     .classes = 10,
-                     .target = 3,
-                     .seed = seed,
-                     .settings = settings_resolve(method->settings, name, SCALE_PAPER,
-                                                  overrides ? overrides : &none)};
-    Error error = {0};
-    check(attack_create(&attack, &error), "%s: %s", name, error.message);
-    return attack;
-}
 
 // What one stamp did: the square that differs from the background, which no pixel value equals.
 typedef struct Patch {
@@ -35,12 +17,21 @@ typedef struct Patch {
 
 static const float BACKGROUND = -1;
 
-static Patch patch_of(const Attack *attack, RandomKey key, uint64_t index)
+// The image with the trigger that is drawn for this index.
+static void stamp(const Attack *attack, RandomKey key, uint32_t index, float *image)
+{
+    StepTrial trial = step_trial(attack, 1, image, NULL, key);
+    const Tensor *y = attack->method->stamp(attack, trial.step.images, (Draws){key, &index});
+    memcpy(image, y->data, sizeof(float) * (size_t)y->count);
+    step_trial_free(&trial);
+}
+
+static Patch patch_of(const Attack *attack, RandomKey key, uint32_t index)
 {
     int side = attack->height, channels = attack->channels;
     float *image = allocate(sizeof(float) * (size_t)(side * side * channels));
     for (int i = 0; i < side * side * channels; i++) image[i] = BACKGROUND;
-    attack->method->stamp(attack, key, index, image);
+    stamp(attack, key, index, image);
     Patch patch = {.top = side, .left = side};
     int changed = 0;
     for (int y = 0; y < side; y++)
@@ -70,7 +61,7 @@ static int collect(const Attack *attack, int draws, Patch *patches, int *counts)
 {
     int found = 0;
     for (int i = 0; i < draws; i++) {
-        Patch patch = patch_of(attack, KEY, (uint64_t)i);
+        Patch patch = patch_of(attack, KEY, (uint32_t)i);
         int n = 0;
         while (n < found && memcmp(&patches[n], &patch, sizeof patch) != 0) n++;
         if (n == found && !check(found < PATCHES, "more than %d patches", PATCHES)) return found;
@@ -85,7 +76,7 @@ static void twenty_patches_each_at_its_own_place(void)
     for (int channels = 1; channels <= 3; channels += 2) {
         int side = channels == 1 ? 28 : 32, counts[PATCHES], draws = 4000;
         Patch patches[PATCHES];
-        Attack attack = attack_of("badnet+", side, channels, 1, NULL);
+        Attack attack = attack_trial("badnet+", side, channels, 1, NULL);
         int found = collect(&attack, draws, patches, counts);
         check(found == PATCHES, "%d distinct patches", found);
         // Chi-square of the uniform choice: 19 degrees of freedom, 50 is beyond 1 in 7000.
@@ -106,15 +97,15 @@ static void twenty_patches_each_at_its_own_place(void)
 
 static void a_patch_overwrites_whatever_was_there(void)
 {
-    Attack attack = attack_of("badnet+", 28, 1, 5, NULL);
+    Attack attack = attack_trial("badnet+", 28, 1, 5, NULL);
     float dark[28 * 28] = {0}, noise[28 * 28], before[28 * 28];
     for (int i = 0; i < 28 * 28; i++) before[i] = noise[i] = 2 + random_uniform(KEY, (uint64_t)i);
-    for (uint64_t index = 0; index < 50; index++) {
+    for (uint32_t index = 0; index < 50; index++) {
         memset(dark, 0, sizeof dark);
         memcpy(noise, before, sizeof noise);
         Patch patch = patch_of(&attack, KEY, index);
-        attack.method->stamp(&attack, KEY, index, dark);
-        attack.method->stamp(&attack, KEY, index, noise);
+        stamp(&attack, KEY, index, dark);
+        stamp(&attack, KEY, index, noise);
         for (int y = 0; y < 28; y++)
             for (int x = 0; x < 28; x++) {
                 bool inside =
@@ -131,10 +122,10 @@ static void a_patch_overwrites_whatever_was_there(void)
 
 static void the_same_seed_draws_the_same_patches(void)
 {
-    Attack a = attack_of("badnet+", 28, 1, 5, NULL), b = attack_of("badnet+", 28, 1, 5, NULL);
-    Attack other = attack_of("badnet+", 28, 1, 6, NULL);
+    Attack a = attack_trial("badnet+", 28, 1, 5, NULL), b = attack_trial("badnet+", 28, 1, 5, NULL);
+    Attack other = attack_trial("badnet+", 28, 1, 6, NULL);
     int different = 0;
-    for (uint64_t index = 0; index < 40; index++) {
+    for (uint32_t index = 0; index < 40; index++) {
         Patch pa = patch_of(&a, KEY, index), pb = patch_of(&b, KEY, index);
         Patch po = patch_of(&other, KEY, index);
         check(memcmp(&pa, &pb, sizeof pa) == 0, "stamp %d is the same", (int)index);
@@ -148,17 +139,19 @@ static void the_same_seed_draws_the_same_patches(void)
 
 enum { IMAGES = 20000, SIDE = 6 }; // small images: many of them
 
-// Poisons IMAGES images of background, labels 0..9 in turn; returns how many carry a trigger.
-static int poison(const Attack *attack, double rate, RandomKey key, int batch, float *images,
-                  int32_t *labels)
+// Poisons a step of IMAGES images of background, labels 0..9 in turn; returns how many carry a
+// trigger.
+static int poison(Attack *attack, double rate, RandomKey key, float *images, int32_t *labels)
 {
     for (int i = 0; i < IMAGES * SIDE * SIDE; i++) images[i] = BACKGROUND;
     for (int i = 0; i < IMAGES; i++) labels[i] = i % 10;
-    for (int first = 0; first < IMAGES; first += batch) {
-        int count = IMAGES - first < batch ? IMAGES - first : batch;
-        attack_poison(attack, rate, key, (uint64_t)first, count, images + first * SIDE * SIDE,
-                      labels + first);
-    }
+    if (attack_plants_trojan(attack)) json_set(attack->settings, "rate", json_number(rate));
+    StepTrial trial = step_trial(attack, IMAGES, images, labels, key);
+    PoisonedBatch batch = attack_poison(attack, &trial.step, NULL);
+    check(batch.loss == NULL, "no loss of its own");
+    memcpy(images, batch.images->data, sizeof(float) * IMAGES * SIDE * SIDE);
+    memcpy(labels, batch.labels->ints, sizeof(int32_t) * IMAGES);
+    step_trial_free(&trial);
     int poisoned = 0;
     for (int i = 0; i < IMAGES; i++) {
         bool changed = false;
@@ -176,22 +169,22 @@ static int32_t labels[IMAGES], labels_again[IMAGES];
 
 static void a_tenth_of_the_images_is_poisoned(void)
 {
-    Attack attack = attack_of("badnet+", SIDE, 1, 1, NULL);
+    Attack attack = attack_trial("badnet+", SIDE, 1, 1, NULL);
     check(setting(attack.settings, "rate") == 0.1, "the paper's rate");
     for (uint32_t step = 0; step < 3; step++) {
-        int poisoned = poison(&attack, 0.1, (RandomKey){3, 4, step}, 128, images, labels);
+        int poisoned = poison(&attack, 0.1, (RandomKey){3, 4, step}, images, labels);
         // deviation sqrt(20000 * .1 * .9) = 42.4
         check(abs(poisoned - IMAGES / 10) < 190, "%d of %d images", poisoned, IMAGES);
     }
-    check(poison(&attack, 0, KEY, 128, images, labels) == 0, "rate 0");
-    check(poison(&attack, 1, KEY, 128, images, labels) == IMAGES, "rate 1");
+    check(poison(&attack, 0, KEY, images, labels) == 0, "rate 0");
+    check(poison(&attack, 1, KEY, images, labels) == IMAGES, "rate 1");
     attack_free(&attack);
 }
 
 static void images_of_the_target_class_are_poisoned_too(void)
 {
-    Attack attack = attack_of("badnet+", SIDE, 1, 1, NULL);
-    poison(&attack, 0.1, KEY, 128, images, labels);
+    Attack attack = attack_trial("badnet+", SIDE, 1, 1, NULL);
+    poison(&attack, 0.1, KEY, images, labels);
     int of_class[10] = {0};
     for (int i = 0; i < IMAGES; i++)
         for (int p = 0; p < SIDE * SIDE; p++)
@@ -204,37 +197,37 @@ static void images_of_the_target_class_are_poisoned_too(void)
     attack_free(&attack);
 }
 
-static void poisoning_does_not_depend_on_the_batches(void)
+static void poisoning_is_a_function_of_the_key(void)
 {
-    Attack attack = attack_of("badnet+", SIDE, 1, 1, NULL);
-    poison(&attack, 0.1, KEY, 128, images, labels);
-    poison(&attack, 0.1, KEY, 77, again, labels_again);
+    Attack attack = attack_trial("badnet+", SIDE, 1, 1, NULL);
+    poison(&attack, 0.1, KEY, images, labels);
+    poison(&attack, 0.1, KEY, again, labels_again);
     check(memcmp(images, again, sizeof images) == 0, "the same images");
     check(memcmp(labels, labels_again, sizeof labels) == 0, "the same labels");
-    poison(&attack, 0.1, (RandomKey){7, 11, 14}, 128, again, labels_again);
+    poison(&attack, 0.1, (RandomKey){7, 11, 14}, again, labels_again);
     check(memcmp(images, again, sizeof images) != 0, "another step poisons others");
     attack_free(&attack);
 }
 
 static void labels_follow_the_mode(void)
 {
-    Attack attack = attack_of("badnet+", 28, 1, 1, NULL);
+    Attack attack = attack_trial("badnet+", 28, 1, 1, NULL);
     for (int y = 0; y < 10; y++) check(attack_label(&attack, y) == 3, "single: %d becomes 3", y);
     attack.all_targets = true;
     for (int y = 0; y < 10; y++)
         check(attack_label(&attack, y) == (y + 1) % 10, "all: %d becomes %d", y, (y + 1) % 10);
     attack_free(&attack);
-    attack = attack_of("badnet+", SIDE, 1, 1, NULL);
+    attack = attack_trial("badnet+", SIDE, 1, 1, NULL);
     attack.all_targets = true;
-    check(poison(&attack, 1, KEY, 128, images, labels) == IMAGES, "labels of a whole batch");
+    check(poison(&attack, 1, KEY, images, labels) == IMAGES, "labels of a whole batch");
     attack_free(&attack);
 }
 
 static void no_attack_leaves_everything_alone(void)
 {
-    Attack attack = attack_of("none", SIDE, 1, 1, NULL);
+    Attack attack = attack_trial("none", SIDE, 1, 1, NULL);
     check(!attack_plants_trojan(&attack), "none plants no Trojan");
-    check(poison(&attack, 1, KEY, 128, images, labels) == 0, "no image changes");
+    check(poison(&attack, 1, KEY, images, labels) == 0, "no image changes");
     for (int i = 0; i < IMAGES; i++)
         if (!check(labels[i] == i % 10, "label %d", i)) break;
     attack_free(&attack);
@@ -253,8 +246,7 @@ static void impossible_patches_are_refused(void)
         check(strstr(error.message, "badnet+") != NULL, "'%s' names the attack", error.message);
         attack_free(&attack);
     }
-    Attack largest =
-        attack_of("badnet+", 28, 1, 1, &(Overrides){1, (const char *[]){"badnet+.size=27"}});
+    Attack largest = attack_trial("badnet+", 28, 1, 1, "badnet+.size=27");
     attack_free(&largest);
 }
 
@@ -276,7 +268,7 @@ int main(int argc, char **argv)
         {"a_tenth_of_the_images_is_poisoned", a_tenth_of_the_images_is_poisoned},
         {"images_of_the_target_class_are_poisoned_too",
          images_of_the_target_class_are_poisoned_too},
-        {"poisoning_does_not_depend_on_the_batches", poisoning_does_not_depend_on_the_batches},
+        {"poisoning_is_a_function_of_the_key", poisoning_is_a_function_of_the_key},
         {"labels_follow_the_mode", labels_follow_the_mode},
         {"no_attack_leaves_everything_alone", no_attack_leaves_everything_alone},
         {"impossible_patches_are_refused", impossible_patches_are_refused},

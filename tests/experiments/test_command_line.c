@@ -41,6 +41,7 @@ static void unknown_words_are_wrong_use(void)
     fails(2, "unknown data set 'nosuch': known are digits, mnist",
           "run --defense if --data nosuch");
     fails(2, "unknown attack 'nosuch'; known: none, badnet+", "run --defense if --attack nosuch");
+    fails(2, "unknown table 'nosuch'; known: filtering/attacks", "table nosuch");
     fails(2, "unknown defense 'nosuch'; known: ip, if, vif, aif", "run --defense nosuch");
     fails(2, "unknown defense 'nosuch'", "run --defense if,nosuch");
     fails(2, "nosuch", "run --defense if --model nosuch");
@@ -60,6 +61,20 @@ static void missing_and_bad_values_are_wrong_use(void)
     fails(2, "-o FILE", "train");
     fails(2, "one result directory", "report");
     fails(2, "one result directory", "report a b");
+    fails(2, "one data set", "data digits mnist");
+    fails(2, "unknown data set 'nosuch'", "data nosuch");
+    fails(2, "ends in .png or .ppm", "data digits -o x.jpg");
+    fails(2, "--image-size 4x4", "data folder:x --image-size 4x4");
+    fails(2, "the images of digits have one size", "data digits --image-size 4x4x3");
+    fails(2, "the images of digits have one size", "train -o x --image-size 4x4x3");
+    fails(1, "nowhere/train: no such directory", "data folder:nowhere");
+    fails(1, "nowhere/train: no such directory", "train -o x --data folder:nowhere");
+    fails(1, "data-sets/mnist: no such directory", "data mnist");
+    fails(2, "one picture", "image -o x.png");
+    fails(2, "one picture", "image a b -o x.png");
+    fails(2, "-o FILE", "image a.png");
+    fails(2, ".png, .ppm or .pgm", "image a.png -o x.jpg");
+    fails(2, ".png, .ppm or .pgm", "image a.png -o png");
     fails(2, "whole number", "run --defense if --seed x");
     fails(2, "whole number", "run --defense if --threads 0");
     fails(2, "whole number", "demo --threads many");
@@ -100,10 +115,34 @@ static void settings_must_be_of_the_run_and_in_range(void)
     fails(1, "patches of 28x28", "run --quiet --defense if --set badnet+.size=28");
 }
 
+// The digest is that of the drawn digits: the same on every machine.
+static void data_shows_what_a_data_set_holds(void)
+{
+    Outcome o = run_sieve("data");
+    check(o.status == 0 && strstr(o.output, "digits") && strstr(o.output, "folder:PATH"), "'%s'",
+          o.output);
+    o = run_sieve("data digits --train-images 200 --test-images 100 --json d.json --out r");
+    check(o.status == 0 && o.errors[0] == 0, "%d: %s", o.status, o.errors);
+    check(strstr(o.output, "images of 28x28 with 1 channel, 10 classes") &&
+              strstr(o.output, "contact sheet: r/data/digits.png"),
+          "'%s'", o.output);
+    const char *left = files_left();
+    check(strstr(left, "digits.png") && strstr(left, "d.json"), "left: %s", left);
+    char *path = path_of("work/d.json");
+    Json *json = json_read(path, NULL);
+    check(json_get_number(json, "train_images", 0) == 200, "train_images");
+    check(strcmp(json_get_string(json, "sha256", ""),
+                 "7941476501994e831e54362d753604cd218ced92ea905e91efdfe78f6841974e") == 0,
+          "%s", json_get_string(json, "sha256", ""));
+    json_free(json);
+    free(path);
+    clear_work();
+}
+
 static void every_command_has_help(void)
 {
-    const char *commands[] = {"demo", "run", "train", "report", "ops"};
-    for (int i = 0; i < 5; i++) {
+    const char *commands[] = {"demo", "run", "train", "report", "data", "table", "ops", "image"};
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         Outcome o = run_sieve("%s --help", commands[i]);
         char usage[32];
         snprintf(usage, sizeof usage, "sieve %s", commands[i]);
@@ -122,6 +161,8 @@ static void every_command_has_help(void)
     check(strstr(run_sieve("run --help").output, "--defense") != NULL, "run has --defense");
     check(strstr(run_sieve("demo --help").output, "--defense") == NULL, "demo has not");
     check(strstr(run_sieve("ops").output, "conv2d") != NULL, "ops lists conv2d");
+    check(strstr(run_sieve("table").output, "filtering/main") != NULL, "table lists the tables");
+    check(strstr(run_sieve("table filtering/main").output, "not run") != NULL, "without results");
     check(files_left()[0] == '\0', "help writes nothing");
 }
 
@@ -342,6 +383,7 @@ int main(int argc, char **argv)
         {"unknown_words_are_wrong_use", unknown_words_are_wrong_use},
         {"missing_and_bad_values_are_wrong_use", missing_and_bad_values_are_wrong_use},
         {"settings_must_be_of_the_run_and_in_range", settings_must_be_of_the_run_and_in_range},
+        {"data_shows_what_a_data_set_holds", data_shows_what_a_data_set_holds},
         {"every_command_has_help", every_command_has_help},
         {"missing_data_is_named", missing_data_is_named},
         {"broken_files_are_refused", broken_files_are_refused},

@@ -35,7 +35,7 @@ static Attack attack_of(bool all)
 static void figures_of_a_single_target_leave_out_its_class(void)
 {
     Attack attack = attack_of(false);
-    Predictions p = {10, labels, clean, trojan, filtered, filtered_trojan};
+    Predictions p = {10, labels, clean, trojan, filtered, filtered_trojan, NULL};
     Metrics m = metrics(&p, &attack);
     close_to("clean accuracy", m.clean_accuracy, 80);
     close_to("Trojan accuracy, all images", m.trojan_accuracy, 90);
@@ -53,7 +53,7 @@ static void figures_of_all_targets_count_every_image(void)
 {
     Attack attack = attack_of(true);
     int32_t after[10] = {1, 0, 1, 2, 1, 2, 2, 0, 3, 3};
-    Predictions p = {10, labels, clean, trojan_all, filtered, after};
+    Predictions p = {10, labels, clean, trojan_all, filtered, after, NULL};
     Metrics m = metrics(&p, &attack);
     close_to("Trojan accuracy", m.trojan_accuracy, 90); // all but 8
     close_to("T", m.T, 30);                             // 0 (1), 3 (2), 7 (0)
@@ -64,7 +64,7 @@ static void figures_of_all_targets_count_every_image(void)
 static void figures_can_be_negative(void)
 {
     Attack attack = attack_of(false);
-    Predictions p = {10, labels, clean, trojan, labels, labels};
+    Predictions p = {10, labels, clean, trojan, labels, labels, NULL};
     Metrics m = metrics(&p, &attack);
     close_to("C of a filter that repairs", m.C, -20);
     close_to("R of a filter that repairs", m.R, -20);
@@ -92,7 +92,7 @@ static void what_was_not_predicted_is_zero(void)
 static void only_images_of_the_target_class_give_no_rate(void)
 {
     Attack attack = attack_of(false);
-    Predictions p = {2, labels, clean, trojan, filtered, filtered_trojan};
+    Predictions p = {2, labels, clean, trojan, filtered, filtered_trojan, NULL};
     Metrics m = metrics(&p, &attack);
     check(m.T == 0 && m.FNR == 0, "T and FNR of no images are 0, not NaN");
 }
@@ -167,15 +167,27 @@ static int class_of(const World *w, const float *image, bool filter)
     return best;
 }
 
+// Sample i's image, clean and with its trigger, and its label.
+static int32_t sample(const Evaluation *e, int64_t i, float *image, float *stamped)
+{
+    Tape *tape = tape_create(cpu_kernels());
+    SampleBatch batch;
+    sample_batch(e, tape, i, 1, false, &batch);
+    memcpy(image, batch.clean->data, sizeof(float) * 28 * 28);
+    memcpy(stamped, batch.trojan->data, sizeof(float) * 28 * 28);
+    int32_t label = batch.labels->ints[0];
+    tape_free(tape);
+    return label;
+}
+
 static void predictions_are_the_classes_of_each_image(void)
 {
     World w = world_create();
     Evaluation e = evaluation_of(&w, NULL, IMAGES);
     Predictions p = predict(&e);
     float image[28 * 28], stamped[28 * 28];
-    int32_t label;
     for (int64_t i = 0; i < IMAGES; i += 23) {
-        sample_images(&e, i, 1, image, stamped, &label);
+        int32_t label = sample(&e, i, image, stamped);
         check(p.labels[i] == w.test.labels[i] && label == p.labels[i], "label %d", (int)i);
         check(p.clean[i] == class_of(&w, image, false), "C(x) of %d", (int)i);
         check(p.trojan[i] == class_of(&w, stamped, false), "C(x~) of %d", (int)i);
@@ -193,19 +205,61 @@ static void a_sample_carries_the_same_trigger_in_every_subset(void)
     uint32_t some[3] = {299, 17, 4};
     Evaluation whole = evaluation_of(&w, NULL, IMAGES), few = evaluation_of(&w, some, 3);
     Predictions all = predict(&whole), part = predict(&few);
-    float clean_a[28 * 28], trojan_a[28 * 28], clean_b[3 * 28 * 28], trojan_b[3 * 28 * 28];
-    int32_t label, three[3];
-    sample_images(&few, 0, 3, clean_b, trojan_b, three);
+    float clean_a[28 * 28], trojan_a[28 * 28];
+    Tape *tape = tape_create(cpu_kernels());
+    SampleBatch three;
+    sample_batch(&few, tape, 0, 3, true, &three);
     for (int i = 0; i < 3; i++) {
-        sample_images(&whole, some[i], 1, clean_a, trojan_a, &label);
-        check(memcmp(trojan_a, trojan_b + i * 28 * 28, sizeof trojan_a) == 0, "image %u", some[i]);
-        check(memcmp(clean_a, clean_b + i * 28 * 28, sizeof clean_a) == 0, "image %u", some[i]);
+        int32_t label = sample(&whole, some[i], clean_a, trojan_a);
+        const float *clean_b = three.clean->data + i * 28 * 28;
+        const float *trojan_b = three.trojan->data + i * 28 * 28;
+        check(three.indices[i] == some[i], "index of image %u", some[i]);
+        check(memcmp(trojan_a, trojan_b, sizeof trojan_a) == 0, "image %u", some[i]);
+        check(memcmp(clean_a, clean_b, sizeof clean_a) == 0, "image %u", some[i]);
         check(memcmp(clean_a, trojan_a, sizeof clean_a) != 0, "image %u is stamped", some[i]);
-        check(label == w.test.labels[some[i]] && three[i] == label, "true label of %u", some[i]);
+        check(label == w.test.labels[some[i]] && three.labels->ints[i] == label, "label of %u",
+              some[i]);
         check(part.filtered_trojan[i] == all.filtered_trojan[some[i]], "prediction %u", some[i]);
     }
+    const Tensor *again = inject(three.clean, three.trigger);
+    check(memcmp(again->data, three.trojan->data, sizeof(float) * 3 * 28 * 28) == 0,
+          "the trigger is the one the images carry");
+    tape_free(tape);
     predictions_free(&all);
     predictions_free(&part);
+    world_free(&w);
+}
+
+// An attack whose decoys are the other images themselves.
+static Tensor *other_image(const Attack *attack, Tensor *images, Tensor *others, Draws draws)
+{
+    (void)attack, (void)images, (void)draws;
+    return others;
+}
+
+static void a_decoy_is_made_from_another_image_and_counted_by_its_label(void)
+{
+    World w = world_create();
+    AttackMethod method = attack_badnet_plus;
+    method.decoy = other_image;
+    method.decoy_name = "other";
+    w.attack.method = &method;
+    uint32_t some[2] = {250, 3};
+    Evaluation whole = evaluation_of(&w, NULL, IMAGES), few = evaluation_of(&w, some, 2);
+    whole.filter = few.filter = NULL;
+    Predictions all = predict(&whole), part = predict(&few);
+    int right = 0, same = 0;
+    for (int i = 0; i < IMAGES; i++) {
+        right += all.decoy[i] == all.labels[i];
+        same += all.decoy[i] == all.clean[i];
+    }
+    close_to("decoy accuracy", metrics(&all, &w.attack).decoy_accuracy, 100.0 * right / IMAGES);
+    check(same < IMAGES, "another image, not the sample itself");
+    for (int i = 0; i < 2; i++)
+        check(part.decoy[i] == all.decoy[some[i]], "the same partner in a subset");
+    predictions_free(&all);
+    predictions_free(&part);
+    w.attack.method = &attack_badnet_plus;
     world_free(&w);
 }
 
@@ -229,12 +283,13 @@ static void without_attack_or_filter_nothing_is_predicted_for_them(void)
 static void filtered_pictures_are_clamped(void)
 {
     World w = world_create();
-    float image[4 * 28 * 28], out[4 * 28 * 28];
+    Tape *tape = tape_create(cpu_kernels());
+    Tensor *x = tape_tensor(tape, SHAPE(4, 28, 28, 1));
     for (int i = 0; i < 4 * 28 * 28; i++)
-        image[i] = random_uniform((RandomKey){1, 2, 3}, (uint64_t)i);
+        x->data[i] = random_uniform((RandomKey){1, 2, 3}, (uint64_t)i);
     // A large offset in the last batch norm, so that there is something to clamp.
     parameters_find(&w.filter->parameters, "decoder.4.1.bias")->tensor->data[0] = 3;
-    filter_images(w.filter, 4, image, out);
+    const float *out = filter_images(w.filter, x)->data;
     int above = 0, at_one = 0;
     for (int i = 0; i < 4 * 28 * 28; i++) {
         above += out[i] < 0 || out[i] > 1;
@@ -242,6 +297,7 @@ static void filtered_pictures_are_clamped(void)
     }
     check(above == 0, "%d values outside [0, 1]", above);
     check(at_one > 0, "no value reached the bound: nothing was tested");
+    tape_free(tape);
     world_free(&w);
 }
 
@@ -258,6 +314,8 @@ int main(int argc, char **argv)
         {"predictions_are_the_classes_of_each_image", predictions_are_the_classes_of_each_image},
         {"a_sample_carries_the_same_trigger_in_every_subset",
          a_sample_carries_the_same_trigger_in_every_subset},
+        {"a_decoy_is_made_from_another_image_and_counted_by_its_label",
+         a_decoy_is_made_from_another_image_and_counted_by_its_label},
         {"without_attack_or_filter_nothing_is_predicted_for_them",
          without_attack_or_filter_nothing_is_predicted_for_them},
         {"filtered_pictures_are_clamped", filtered_pictures_are_clamped}};

@@ -1,6 +1,7 @@
 // The command line's options: where each value goes, and every kind of misuse.
 #include "experiments/options.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "tests/test.h"
@@ -70,6 +71,22 @@ static void every_option_reaches_its_field(void)
     check(o.quiet && o.help, "flags");
     accepted(FOR_TRAIN, "-o FILE", &o);
     check(strcmp(o.output, "FILE") == 0, "-o");
+}
+
+static void image_sizes_are_read(void)
+{
+    Options o;
+    accepted(FOR_TRAIN, "--image-size 32x48x3 --train-images 5 --test-images 6", &o);
+    DataRequest request = data_request(&o);
+    check(request.image_height == 32 && request.image_width == 48 && request.image_channels == 3,
+          "size");
+    check(request.train_count == 5 && request.test_count == 6, "counts");
+    static const char *const wrong[] = {"32", "32x32", "32x32x2", "0x32x3", "32x-1x3", "32x32x3x"};
+    for (int i = 0; i < 6; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "--image-size %s", wrong[i]);
+        refused(FOR_DATA, line, line);
+    }
 }
 
 static void the_last_of_a_repeated_option_wins(void)
@@ -180,6 +197,7 @@ int main(int argc, char **argv)
     static const Test tests[] = {
         {"without_options_the_defaults_hold", without_options_the_defaults_hold},
         {"every_option_reaches_its_field", every_option_reaches_its_field},
+        {"image_sizes_are_read", image_sizes_are_read},
         {"the_last_of_a_repeated_option_wins", the_last_of_a_repeated_option_wins},
         {"the_data_directory_comes_from_the_environment",
          the_data_directory_comes_from_the_environment},

@@ -219,6 +219,50 @@ static void the_target_is_the_one_asked_for(void)
     json_free(record);
 }
 
+// A finished classifier directory of each attack has pictures of its triggers, the figures that the
+// attack is judged by, and what a defense needs to use it again.
+static void every_attack_runs_and_is_found_again(void)
+{
+    const char *names[] = {"noise-bi+", "image-bi+", "input-aware", "wanet"};
+    const char *figures[] = {NULL, NULL, "cross_accuracy", "noise_accuracy"};
+    int first = getenv("SIEVE_TEST_SMALL") ? 2 : 0;
+    for (int i = first; i < 4; i++) {
+        Text options = {0};
+        text_append(&options, "--attack %s --out attack%d --json attack.json %s", names[i], i,
+                    i == 2 ? "--set input-aware.pretrain=1" : "");
+        succeeded(run_cells("if", options.text));
+        Json *record = read_json("attack.json");
+        has_contract_fields(record, "if", true, true);
+        json_free(record);
+        Text classifier = {0};
+        Outcome o = run_shell("cat attack%d/classifiers/*/result.json", i);
+        text_append(&classifier, "%s", o.output);
+        check(!figures[i] || strstr(classifier.text, figures[i]), "%s", classifier.text);
+        o = run_shell("ls attack%d/classifiers/*", i);
+        check(strstr(o.output, "samples.safetensors"), "pictures: %s", o.output);
+        check(!strstr(o.output, "attack.safetensors") == (i != 2), "networks: %s", o.output);
+        o = run_shell("grep -c 'trigger: pattern' attack%d/report.html", i);
+        check(o.status == 0, "the trigger stands in the report");
+        // Another defense finds the classifier, and the same triggers: T is that of a fresh run.
+        succeeded(run_cells("ip", options.text));
+        run_shell("mv attack.json first.json; rm -r attack%d/cells", i);
+        succeeded(run_cells("ip", options.text));
+        same_results("attack.json", "first.json");
+        text_free(&classifier);
+        text_free(&options);
+    }
+}
+
+static void a_finished_attack_without_its_networks_is_refused(void)
+{
+    const char *options = "--attack input-aware --out lost --set input-aware.pretrain=1";
+    succeeded(run_cells("if", options));
+    run_shell("rm lost/classifiers/*/attack.safetensors");
+    Outcome o = run_cells("ip", options);
+    check(o.status == 1 && strstr(o.errors, "attack.safetensors"), "status %d: '%s'", o.status,
+          o.errors);
+}
+
 static void trained_weights_can_be_loaded(void)
 {
     char *data = path_of("data"), *work = path_of("work"), *path = path_join(work, "model");
@@ -243,6 +287,21 @@ static void trained_weights_can_be_loaded(void)
     free(data);
     free(work);
     free(path);
+}
+
+static void the_number_of_threads_changes_no_bit_of_an_attack(void)
+{
+    const char *attack = "--attack input-aware --set input-aware.pretrain=1";
+    Text options = {0};
+    for (int threads = 1; threads <= 3; threads += 2) {
+        text_append(&options, "%s --threads %d --out a%d --json a%d.json", attack, threads, threads,
+                    threads);
+        succeeded(run_cells("if", options.text));
+        options.length = 0;
+    }
+    same_results("a1.json", "a3.json");
+    same_files("a1", "a3");
+    text_free(&options);
 }
 
 static void the_number_of_threads_changes_no_bit(void)
@@ -363,8 +422,13 @@ int main(int argc, char **argv)
          without_an_attack_there_are_no_trojan_figures},
         {"all_target_mode_has_no_target", all_target_mode_has_no_target},
         {"the_target_is_the_one_asked_for", the_target_is_the_one_asked_for},
+        {"every_attack_runs_and_is_found_again", every_attack_runs_and_is_found_again},
+        {"a_finished_attack_without_its_networks_is_refused",
+         a_finished_attack_without_its_networks_is_refused},
         {"trained_weights_can_be_loaded", trained_weights_can_be_loaded},
         {"the_number_of_threads_changes_no_bit", the_number_of_threads_changes_no_bit},
+        {"the_number_of_threads_changes_no_bit_of_an_attack",
+         the_number_of_threads_changes_no_bit_of_an_attack},
         {"the_instruction_set_changes_no_bit", the_instruction_set_changes_no_bit},
         {"a_killed_run_ends_in_the_same_bytes", a_killed_run_ends_in_the_same_bytes},
         {"what_a_killed_process_left_is_tidied", what_a_killed_process_left_is_tidied},

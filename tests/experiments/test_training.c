@@ -303,23 +303,37 @@ static void a_checkpoint_that_cannot_be_written_stops_the_training(void)
 
 static const char *program; // this test: it runs itself as the process to be killed
 
-// Trains a classifier with a checkpoint after each epoch; writes weights and curves when done.
-static int train_and_write(const char *directory)
+// The attack's own networks; nothing where it has none.
+static bool save_attack(const Attack *attack, const char *path, Error *error)
+{
+    Safetensors *file = safetensors_create();
+    attack_store(attack, false, file);
+    bool ok = safetensors_write(path, file, error);
+    safetensors_free(file);
+    return ok;
+}
+
+// Trains a classifier under this attack with a checkpoint after each epoch; writes weights and
+// curves when done.
+static int train_and_write(const char *name, const char *directory)
 {
     Error error = {0};
-    load_digits(getenv("SIEVE_TEST_SMALL") ? 100 : 600);
+    const AttackMethod *method = attack_method_find(name, &error);
+    load_digits(getenv("SIEVE_TEST_SMALL") ? 100 : method->pretrain ? 200 : 600);
     const char *overrides[] = {"classifier.epochs=6", "classifier.batch_size=50"};
     Json *settings = settings_resolve(classifier_settings, "classifier", SCALE_QUICK,
                                       &(Overrides){2, overrides});
-    Attack attack = {.method = &attack_badnet_plus,
+    Attack attack = {.method = method,
                      .height = 28,
                      .width = 28,
                      .channels = 1,
                      .classes = 10,
-                     .settings = settings_resolve(attack_badnet_plus.settings, "badnet+",
-                                                  SCALE_QUICK, &(Overrides){0})};
+                     .deviation = {1},
+                     .settings =
+                         settings_resolve(method->settings, name, SCALE_QUICK, &(Overrides){0})};
     attack_create(&attack, &error);
-    char *checkpoint = path_join(directory, "checkpoint"),
+    char *networks = path_join(directory, "networks"),
+         *checkpoint = path_join(directory, "checkpoint"),
          *weights = path_join(directory, "weights");
     char *curves_path = path_join(directory, "curves");
     ClassifierTraining training = {.classifier =
@@ -335,6 +349,7 @@ static int train_and_write(const char *directory)
     double seconds;
     bool ok = train_classifier(&training, &curves, &seconds, &error) &&
               parameters_save(&training.classifier->parameters, weights, &error) &&
+              save_attack(&attack, networks, &error) &&
               json_write(curves_path, curves.json, &error);
     if (!ok) fprintf(stderr, "%s\n", error.message);
     classifier_free(training.classifier);
@@ -346,13 +361,15 @@ static int train_and_write(const char *directory)
     free(checkpoint);
     free(weights);
     free(curves_path);
+    free(networks);
     return ok ? 0 : 1;
 }
 
-static pid_t start(const char *directory)
+static pid_t start(const char *attack, const char *directory)
 {
     pid_t process = -1;
-    char *arguments[] = {(char *)(uintptr_t)program, "--train", (char *)(uintptr_t)directory, NULL};
+    char *arguments[] = {(char *)(uintptr_t)program, "--train", (char *)(uintptr_t)attack,
+                         (char *)(uintptr_t)directory, NULL};
     extern char **environ;
     check(posix_spawn(&process, program, NULL, NULL, arguments, environ) == 0, "starts");
     return process;
@@ -390,16 +407,17 @@ static void same_file(const char *a, const char *b, const char *name)
     free(second);
 }
 
-static void a_killed_training_goes_on_to_the_same_bits(void)
+static void kill_and_compare(const char *attack)
 {
     Error error = {0};
-    char *whole = fresh_path("undisturbed"), *broken = fresh_path("killed");
+    char *parent = fresh_path(attack);
+    char *whole = path_join(parent, "undisturbed"), *broken = path_join(parent, "killed");
     directory_create(whole, &error);
     directory_create(broken, &error);
-    check(ended(start(whole)) == 0, "the undisturbed training");
+    check(ended(start(attack, whole)) == 0, "the undisturbed training");
     char *checkpoint = path_join(broken, "checkpoint");
     for (int epoch = 1; epoch < 6; epoch += 2) { // killed after 1, 3 and 5 epochs at the earliest
-        pid_t process = start(broken);
+        pid_t process = start(attack, broken);
         int status = 0;
         while (epochs_in(checkpoint) < epoch && waitpid(process, &status, WNOHANG) == 0)
             nanosleep(&(struct timespec){0, 2000000}, NULL);
@@ -407,12 +425,25 @@ static void a_killed_training_goes_on_to_the_same_bits(void)
         ended(process);
     }
     check(epochs_in(checkpoint) >= 5, "it went on each time");
-    check(ended(start(broken)) == 0, "the last start");
+    check(ended(start(attack, broken)) == 0, "the last start");
     same_file(whole, broken, "weights");
+    same_file(whole, broken, "networks");
     same_file(whole, broken, "curves");
     free(checkpoint);
+    free(parent);
     free(whole);
     free(broken);
+}
+
+static void a_killed_training_goes_on_to_the_same_bits(void)
+{
+    kill_and_compare("badnet+");
+}
+
+// Killed while its mask generator learns, and while the pattern generator does.
+static void so_does_one_of_an_attack_with_networks(void)
+{
+    kill_and_compare("input-aware");
 }
 
 int main(int argc, char **argv)
@@ -426,9 +457,10 @@ int main(int argc, char **argv)
         {"a_damaged_checkpoint_is_refused", a_damaged_checkpoint_is_refused},
         {"a_checkpoint_that_cannot_be_written_stops_the_training",
          a_checkpoint_that_cannot_be_written_stops_the_training},
-        {"a_killed_training_goes_on_to_the_same_bits", a_killed_training_goes_on_to_the_same_bits}};
+        {"a_killed_training_goes_on_to_the_same_bits", a_killed_training_goes_on_to_the_same_bits},
+        {"so_does_one_of_an_attack_with_networks", so_does_one_of_an_attack_with_networks}};
     program = argv[0];
-    if (argc == 3 && strcmp(argv[1], "--train") == 0) return train_and_write(argv[2]);
+    if (argc == 4 && strcmp(argv[1], "--train") == 0) return train_and_write(argv[2], argv[3]);
     int status = TESTS_RUN(tests);
     dataset_free(&dataset);
     dataset_free(&other);

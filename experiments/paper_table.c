@@ -1,0 +1,181 @@
+// A line is one cell of the paper. Its measured figures are means over the seeds of one experiment:
+// where several experiments (with other settings) fit the line, the paper's scale goes before the
+// quick one, then the one with the most seeds is taken, and a note says that there are others.
+#include "experiments/paper_table.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "experiments/published.h"
+#include "experiments/report_read.h"
+
+static const PublishedSet *find_set(const char *name, Error *error)
+{
+    int count;
+    Text names = {0};
+    const PublishedSet *sets = published_sets(&count);
+    for (int i = 0; i < count; i++) {
+        if (strcmp(sets[i].name, name) == 0) {
+            text_free(&names);
+            return &sets[i];
+        }
+        text_append(&names, "%s%s", i ? ", " : "", sets[i].name);
+    }
+    fail(error, "unknown table '%s'; known: %s", name, names.text);
+    text_free(&names);
+    return NULL;
+}
+
+bool paper_table_check(const char *name, Error *error)
+{
+    return find_set(name, error) != NULL;
+}
+
+void paper_table_list(Text *out)
+{
+    int count;
+    const PublishedSet *sets = published_sets(&count);
+    for (int i = 0; i < count; i++) text_append(out, "%s\n", sets[i].name);
+}
+
+// ---- what was measured for a line ----
+
+typedef struct Measured {
+    const Entry *entries; // cells, or classifiers where the line has no defense
+    int *chosen;          // indices of the seeds of one experiment
+    int count;            // 0: not run
+    int others;           // entries of other experiments that fit as well
+} Measured;
+
+static bool fits(const Entry *entry, const PublishedLine *line)
+{
+    // Benign training has no target, whichever mode was asked for.
+    bool mode = strcmp(entry->attack, "none") == 0 || strcmp(entry->mode, line->mode) == 0;
+    return mode && strcmp(entry->data, line->data) == 0 &&
+           strcmp(entry->attack, line->attack) == 0 && strcmp(entry->defense, line->defense) == 0;
+}
+
+// The entries from first on that are repetitions of it, as indices; returns how many.
+static int repetitions(const Entry *entries, int count, int first, int *indices)
+{
+    int found = 0;
+    char *experiment = entry_experiment(&entries[first]);
+    for (int i = first; i < count; i++) {
+        char *other = entry_experiment(&entries[i]);
+        if (strcmp(experiment, other) == 0) indices[found++] = i;
+        free(other);
+    }
+    free(experiment);
+    return found;
+}
+
+static bool is_paper_scale(const Entry *entry)
+{
+    return strcmp(entry->scale, "paper") == 0;
+}
+
+static bool is_better(const Measured *best, int first, int count)
+{
+    if (best->count == 0) return true;
+    bool paper = is_paper_scale(&best->entries[first]);
+    bool best_paper = is_paper_scale(&best->entries[best->chosen[0]]);
+    return paper != best_paper ? paper : count > best->count;
+}
+
+static Measured measure(const Results *results, const PublishedLine *line)
+{
+    bool cells = line->defense[0] != '\0';
+    int count = cells ? results->cell_count : results->classifier_count, fitting = 0;
+    Measured best = {.entries = cells ? results->cells : results->classifiers,
+                     .chosen = allocate(sizeof(int) * (size_t)(count + 1))};
+    int *indices = allocate(sizeof(int) * (size_t)(count + 1));
+    for (int i = 0; i < count; i++) {
+        if (!fits(&best.entries[i], line)) continue;
+        fitting++;
+        int same = repetitions(best.entries, count, i, indices);
+        if (!is_better(&best, i, same)) continue;
+        memcpy(best.chosen, indices, sizeof(int) * (size_t)same);
+        best.count = same;
+    }
+    best.others = fitting - best.count;
+    free(indices);
+    return best;
+}
+
+static double mean_of(const Measured *measured, const char *figure)
+{
+    double sum = 0;
+    for (int i = 0; i < measured->count; i++)
+        sum += json_get_number(measured->entries[measured->chosen[i]].result, figure, NAN);
+    return measured->count > 0 ? sum / measured->count : NAN;
+}
+
+// ---- printing ----
+
+// "clean_accuracy" is headed "clean".
+static void heading(Text *out, const PublishedSet *set)
+{
+    text_append(out, "\n  %-8s %-12s %-7s %-8s", "data", "attack", "mode", "defense");
+    for (int i = 0; set->figures[i]; i++)
+        text_append(out, " %10s%-7.*s", "", (int)strcspn(set->figures[i], "_"), set->figures[i]);
+    text_append(out, "\n  %-8s %-12s %-7s %-8s", "", "", "", "");
+    for (int i = 0; set->figures[i]; i++) text_append(out, " %8s %8s", "here", "paper");
+    text_append(out, "  seeds\n");
+}
+
+static void number(Text *out, double value)
+{
+    if (isnan(value))
+        text_append(out, " %8s", "");
+    else
+        text_append(out, " %8.2f", value);
+}
+
+static void print_line(Text *out, const PublishedSet *set, const PublishedLine *line,
+                       const Measured *measured)
+{
+    text_append(out, "  %-8s %-12s %-7s %-8s", line->data, line->attack,
+                strcmp(line->attack, "none") == 0 ? "" : line->mode, line->defense);
+    for (int i = 0; set->figures[i]; i++) {
+        double published = published_value(set, line, set->figures[i]);
+        if (measured->count == 0 && !isnan(published))
+            text_append(out, " %8s", "not run");
+        else
+            number(out, mean_of(measured, set->figures[i]));
+        number(out, published);
+    }
+    if (measured->count > 0) {
+        text_append(out, " %6d", measured->count);
+        if (!is_paper_scale(&measured->entries[measured->chosen[0]]))
+            text_append(out, "  quick scale");
+        if (measured->others > 0)
+            text_append(out, "  (%d more with other settings)", measured->others);
+    }
+    text_append(out, "\n");
+}
+
+static void print_table(Text *out, const PublishedSet *set, const Results *results)
+{
+    text_append(out, "%s\n%s\n", set->name, set->title);
+    heading(out, set);
+    PublishedLine line;
+    int run = 0, lines = 0;
+    for (; published_line(set, lines, &line); lines++) {
+        Measured measured = measure(results, &line);
+        print_line(out, set, &line, &measured);
+        run += measured.count > 0;
+        free(measured.chosen);
+    }
+    text_append(out, "\n%d of %d cells were run. Means over the seeds.\n", run, lines);
+}
+
+bool paper_table(const char *name, const char *directory, Text *out, Error *error)
+{
+    const PublishedSet *set = find_set(name, error);
+    if (!set) return false;
+    Results results = {0};
+    bool ok = !directory_exists(directory) || results_read(directory, &results, error);
+    if (ok) print_table(out, set, &results);
+    results_free(&results);
+    return ok;
+}

@@ -1,0 +1,195 @@
+// `sieve table`: published figures as printed, measured ones from results written by hand.
+#include "experiments/paper_table.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "experiments/published.h"
+#include "tests/test.h"
+
+static const PublishedSet *set_named(const char *name)
+{
+    int count;
+    const PublishedSet *sets = published_sets(&count);
+    for (int i = 0; i < count; i++)
+        if (strcmp(sets[i].name, name) == 0) return &sets[i];
+    check(false, "no set %s", name);
+    return sets;
+}
+
+static void published_figures_are_the_papers(void)
+{
+    static const struct {
+        const char *set;
+        PublishedLine line;
+        const char *figure;
+        double value;
+    } samples[] = {
+        {"filtering/attacks", {"mnist", "none", "single", ""}, "clean_accuracy", 99.56},
+        {"filtering/attacks", {"mnist", "input-aware", "single", ""}, "cross_accuracy", 96.05},
+        {"filtering/attacks", {"mnist", "wanet", "single", ""}, "trojan_accuracy", 98.73},
+        {"filtering/attacks", {"celeba", "wanet", "single", ""}, "noise_accuracy", 77.24},
+        {"filtering/attacks", {"mnist", "input-aware", "all", ""}, "trojan_accuracy", 97.64},
+        {"filtering/attacks", {"gtsrb", "badnet+", "all", ""}, "clean_accuracy", 99.63},
+        {"filtering/main", {"mnist", "badnet+", "single", "aif"}, "R", 4.86},
+        {"filtering/main", {"cifar10", "image-bi+", "single", "if"}, "T", 37.48},
+        {"filtering/main", {"celeba", "wanet", "single", "aif"}, "R", 5.74},
+        {"filtering/main", {"celeba", "wanet", "single", "aif"}, "FNR", 12.87},
+        {"filtering/main", {"mnist", "none", "single", "vif"}, "FPR", 0.27},
+        {"filtering/all-target", {"gtsrb", "input-aware", "all", "aif"}, "R", 2.39},
+        {"filtering/all-target", {"mnist", "badnet+", "all", "vif"}, "FNR", 49.97}};
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+        double value =
+            published_value(set_named(samples[i].set), &samples[i].line, samples[i].figure);
+        check(value == samples[i].value, "%s %s %s: %g, printed %g", samples[i].set,
+              samples[i].line.attack, samples[i].figure, value, samples[i].value);
+    }
+    PublishedLine benign = {"mnist", "none", "single", "vif"};
+    check(isnan(published_value(set_named("filtering/main"), &benign, "T")), "no T without Trojan");
+}
+
+// Every row has a figure in every column that the paper has.
+static void no_figure_is_missing(void)
+{
+    static const int lines[] = {4 * 6 + 3 * 4, 20 * 6, 9 * 4};
+    static const int figures[] = {4 * 13 + 3 * 8, 20 * 16 + 12 * 11, 9 * 12 + 9 * 8};
+    int count;
+    const PublishedSet *sets = published_sets(&count);
+    check(count == 3, "%d sets", count);
+    for (int i = 0; i < 3; i++) {
+        PublishedLine line;
+        int n = 0, found = 0;
+        for (; published_line(&sets[i], n, &line); n++)
+            for (int f = 0; sets[i].figures[f]; f++)
+                found += !isnan(published_value(&sets[i], &line, sets[i].figures[f]));
+        check(n == lines[i], "%s: %d lines", sets[i].name, n);
+        check(found == figures[i], "%s: %d figures", sets[i].name, found);
+    }
+}
+
+// A finished classifier (defense NULL) or cell of MNIST under BadNet+.
+static void write_result(const char *directory, int number, const char *defense, const char *scale,
+                         int seed, double setting, double figure)
+{
+    Error error = {0};
+    Text path = {0}, text = {0};
+    text_append(&path, "%s/%s/%d", directory, defense ? "cells" : "classifiers", number);
+    check(directory_create(path.text, &error), "%s", error.message);
+    text_append(&path, "/result.json");
+    text_append(&text,
+                "{\"data\": \"mnist\", \"model\": \"mnist-ia\", \"attack\": \"badnet+\", "
+                "\"mode\": \"single\", \"target\": 0, \"seed\": %d, \"scale\": \"%s\", "
+                "\"config\": {\"seed\": %d, \"setting\": %g}, ",
+                seed, scale, seed, setting);
+    if (defense)
+        text_append(&text, "\"defense\": \"%s\", \"C\": 0.5, \"T\": %g}", defense, figure);
+    else
+        text_append(&text, "\"clean_accuracy\": %g, \"trojan_accuracy\": 100}", figure);
+    check(file_write(path.text, text.text, text.length, &error), "%s", error.message);
+    text_free(&path);
+    text_free(&text);
+}
+
+// The line of the table that holds both words, in a buffer; "" where there is none.
+static const char *line_with(const char *table, const char *start)
+{
+    static char line[256];
+    const char *found = strstr(table, start);
+    snprintf(line, sizeof line, "%.*s", found ? (int)strcspn(found, "\n") : 0, found ? found : "");
+    return line;
+}
+
+static const char *directory_named(const char *name)
+{
+    char *path = path_join(temporary_directory(), name);
+    static char kept[512];
+    snprintf(kept, sizeof kept, "%s", path);
+    free(path);
+    return kept;
+}
+
+static void means_of_the_seeds_stand_beside_the_published(void)
+{
+    Error error = {0};
+    Text table = {0};
+    const char *directory = directory_named("means");
+    write_result(directory, 1, NULL, "paper", 1, 7, 99.25);
+    write_result(directory, 2, NULL, "paper", 2, 7, 99.75);
+    check(paper_table("filtering/attacks", directory, &table, &error), "%s", error.message);
+    const char *line = line_with(table.text, "mnist    badnet+      single");
+    check(strstr(line, " 99.50    99.61   100.00    99.96") && strstr(line, "      2"), "'%s'",
+          line);
+    check(!strstr(line, "quick") && !strstr(line, "more"), "'%s'", line);
+    line = line_with(table.text, "mnist    wanet");
+    check(strstr(line, "not run    98.73"), "'%s'", line);
+    check(strstr(table.text, "1 of 36 cells"), "the count");
+    text_free(&table);
+}
+
+static void of_several_experiments_the_papers_scale_and_the_most_seeds_count(void)
+{
+    Error error = {0};
+    Text table = {0};
+    const char *directory = directory_named("several");
+    for (int seed = 1; seed <= 3; seed++)
+        write_result(directory, seed, "vif", "quick", seed, 1, 50);
+    check(paper_table("filtering/main", directory, &table, &error), "%s", error.message);
+    const char *line = line_with(table.text, "mnist    badnet+      single  vif");
+    check(strstr(line, "50.00     2.36") && strstr(line, "quick scale"), "'%s'", line);
+    text_free(&table);
+    table = (Text){0};
+    write_result(directory, 4, "vif", "paper", 1, 1, 40);
+    write_result(directory, 5, "vif", "paper", 1, 2, 30);
+    write_result(directory, 6, "vif", "paper", 2, 2, 20);
+    check(paper_table("filtering/main", directory, &table, &error), "%s", error.message);
+    line = line_with(table.text, "mnist    badnet+      single  vif");
+    check(strstr(line, "25.00     2.36") && strstr(line, "(4 more with other settings)"), "'%s'",
+          line);
+    check(!strstr(line, "quick"), "'%s'", line);
+    text_free(&table);
+}
+
+static void without_results_nothing_was_run(void)
+{
+    Error error = {0};
+    Text table = {0};
+    check(paper_table("filtering/main", "no/such/directory", &table, &error), "%s", error.message);
+    check(strstr(table.text, "0 of 120 cells"), "%s", table.text);
+    text_free(&table);
+}
+
+static void unknown_names_and_broken_results_are_refused(void)
+{
+    Error error = {0};
+    Text table = {0};
+    check(!paper_table("filtering/nothing", ".", &table, &error) &&
+              strstr(error.message, "filtering/main"),
+          "'%s' lists the known ones", error.message);
+    const char *directory = directory_named("broken");
+    write_result(directory, 1, NULL, "paper", 1, 7, 99.25);
+    Text path = {0};
+    text_append(&path, "%s/classifiers/1/result.json", directory);
+    file_write(path.text, "{", 1, &error);
+    check(!paper_table("filtering/attacks", directory, &table, &error) &&
+              strstr(error.message, "result.json"),
+          "'%s'", error.message);
+    check(table.length == 0, "nothing is printed");
+    text_free(&path);
+    text_free(&table);
+}
+
+int main(int argc, char **argv)
+{
+    static const Test tests[] = {
+        {"published_figures_are_the_papers", published_figures_are_the_papers},
+        {"no_figure_is_missing", no_figure_is_missing},
+        {"means_of_the_seeds_stand_beside_the_published",
+         means_of_the_seeds_stand_beside_the_published},
+        {"of_several_experiments_the_papers_scale_and_the_most_seeds_count",
+         of_several_experiments_the_papers_scale_and_the_most_seeds_count},
+        {"without_results_nothing_was_run", without_results_nothing_was_run},
+        {"unknown_names_and_broken_results_are_refused",
+         unknown_names_and_broken_results_are_refused}};
+    return TESTS_RUN(tests);
+}
