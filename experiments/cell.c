@@ -23,17 +23,25 @@ static const char *model_name(const Options *options, const DataSource *source)
     return options->model ? options->model : source->default_model;
 }
 
-static bool check_defenses(const char *names, Error *error)
+// The defenses that the options name, and the filter for those that train one.
+static bool check_defenses(const Options *options, const DataSource *d, Error *error)
 {
+    const char *names = options->defense;
     char *copy = copy_string(names), *rest = NULL;
-    int count = 0;
+    int count = 0, filters = 0;
     bool ok = true;
     for (char *name = strtok_r(copy, ",", &rest); ok && name; name = strtok_r(NULL, ",", &rest)) {
-        ok = defense_method_find(name, error) != NULL;
+        const DefenseMethod *method = defense_method_find(name, error);
+        ok = method != NULL;
         count++;
+        filters += ok && method->trains_filter;
     }
     free(copy);
-    return ok && (count > 0 || fail(error, "--defense %s: at least one name is wanted", names));
+    if (!ok) return false;
+    if (count == 0) return fail(error, "--defense %s: at least one name is wanted", names);
+    if (filters == 0 && options->filter)
+        return fail(error, "--filter %s: %s trains no filter", options->filter, names);
+    return filters == 0 || filter_for(options->filter, d->height, d->width, d->channels, error);
 }
 
 static const Setting *defense_setting(const char *names, const char *override)
@@ -70,7 +78,7 @@ bool request_check(const Options *options, Error *error)
     const DataSource *source = data_source_find(options->data, error);
     if (!source || !attack_method_find(options->attack, error) ||
         !check_model(options, source, error) ||
-        (options->defense && !check_defenses(options->defense, error)))
+        (options->defense && !check_defenses(options, source, error)))
         return false;
     if (options->target >= source->classes)
         return fail(error, "--target %lld: %s has classes 0 to %d", (long long)options->target,
@@ -131,6 +139,7 @@ static void command_text(const Subject *s, const char *defense, Text *text)
                 o->mode);
     if (!s->attack.all_targets) text_append(text, " --target %lld", (long long)o->target);
     if (defense) text_append(text, " --defense %s", defense);
+    if (defense && o->filter) text_append(text, " --filter %s", o->filter);
     text_append(text, " --seed %lld --scale %s", (long long)o->seed, scale_name(o->scale));
     for (int i = 0; i < o->overrides.count; i++)
         text_append(text, " --set %s", o->overrides.texts[i]);
@@ -395,6 +404,8 @@ static Json *cell_record(const Cell *cell, double seconds)
     double started = seconds_now();
     Metrics m = measure(cell);
     Json *record = record_start(s, cell->defense.method->name), *times = json_object();
+    if (cell->defense.filter_name)
+        json_set(record, "filter", json_string(cell->defense.filter_name));
     json_set(record, "clean_accuracy", json_copy(json_get(s->result, "clean_accuracy")));
     bool trojan = attack_plants_trojan(&s->attack);
     if (trojan)
@@ -452,15 +463,23 @@ Json *cell_run(const Subject *subject, const char *name, Error *error)
     const Options *o = subject->options;
     const DefenseMethod *method = defense_method_find(name, error);
     if (!method) return NULL;
+    const DataSource *d = subject->source;
+    const char *filter = NULL;
+    if (method->trains_filter) {
+        filter = filter_for(o->filter, d->height, d->width, d->channels, error);
+        if (!filter) return NULL;
+    }
     Cell cell = {
         .subject = subject,
         .defense = {.method = method,
                     .classifier = subject->classifier,
+                    .filter_name = filter,
                     .settings = settings_resolve(method->settings, name, o->scale, &o->overrides),
                     .seed = (uint64_t)o->seed},
         .config = json_object()};
     json_set(cell.config, "classifier", json_copy(subject->config));
     json_set(cell.config, "defense", json_string(name));
+    if (filter) json_set(cell.config, "filter", json_string(filter));
     json_set(cell.config, "defense_settings", json_copy(cell.defense.settings));
     config_hash(cell.config, cell.hash);
     cell.directory = make_directory(subject, "cells", name, cell.hash, error);
