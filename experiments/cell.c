@@ -25,7 +25,7 @@ static const char *model_name(const Options *options, const DataSource *source)
     return options->model ? options->model : source->default_model;
 }
 
-static bool check_defenses(const char *names, Error *error)
+static bool check_defense_names(const char *names, Error *error)
 {
     char *copy = copy_string(names), *rest = NULL;
     int count = 0;
@@ -36,6 +36,19 @@ static bool check_defenses(const char *names, Error *error)
     }
     free(copy);
     return ok && (count > 0 || fail(error, "--defense %s: at least one name is wanted", names));
+}
+
+// The filter for those of the defenses that train one.
+static bool check_filter(const Options *options, const DataSource *d, Error *error)
+{
+    char *copy = copy_string(options->defense), *rest = NULL;
+    int filters = 0;
+    for (char *name = strtok_r(copy, ",", &rest); name; name = strtok_r(NULL, ",", &rest))
+        filters += defense_method_find(name, NULL)->trains_filter;
+    free(copy);
+    if (filters == 0 && options->filter)
+        return fail(error, "--filter %s: %s trains no filter", options->filter, options->defense);
+    return filters == 0 || filter_for(options->filter, d->height, d->width, d->channels, error);
 }
 
 static const Setting *defense_setting(const char *names, const char *override)
@@ -79,13 +92,14 @@ static bool check_fit(const Options *options, const DataSource *source, Error *e
 {
     if (options->image_size && !source->takes_path)
         return fail(error, "--image-size: the images of %s have one size", source->name);
-    return check_model(options, source, error) && check_target(options, source, error);
+    return check_model(options, source, error) && check_target(options, source, error) &&
+           (!options->defense || check_filter(options, source, error));
 }
 
 int request_check(const Options *options, Error *error)
 {
     if (!data_source_find(options->data, error) || !attack_method_find(options->attack, error) ||
-        (options->defense && !check_defenses(options->defense, error)))
+        (options->defense && !check_defense_names(options->defense, error)))
         return 2;
     for (int i = 0; i < options->overrides.count; i++)
         if (!check_override(options, options->overrides.texts[i], error)) return 2;
@@ -156,6 +170,7 @@ static void command_text(const Subject *s, const char *defense, Text *text)
     if (o->image_size) text_append(text, " --image-size %s", o->image_size);
     if (o->train_images) text_append(text, " --train-images %lld", (long long)o->train_images);
     if (o->test_images) text_append(text, " --test-images %lld", (long long)o->test_images);
+    if (defense && o->filter) text_append(text, " --filter %s", o->filter);
     text_append(text, " --seed %lld --scale %s", (long long)o->seed, scale_name(o->scale));
     for (int i = 0; i < o->overrides.count; i++)
         text_append(text, " --set %s", o->overrides.texts[i]);
@@ -462,6 +477,8 @@ static Json *cell_record(const Cell *cell, double seconds)
     double started = seconds_now();
     Metrics m = measure(cell);
     Json *record = record_start(s, cell->defense.method->name), *times = json_object();
+    if (cell->defense.filter_name)
+        json_set(record, "filter", json_string(cell->defense.filter_name));
     json_set(record, "clean_accuracy", json_copy(json_get(s->result, "clean_accuracy")));
     bool trojan = attack_plants_trojan(&s->attack);
     if (trojan)
@@ -519,16 +536,24 @@ Json *cell_run(const Subject *subject, const char *name, Error *error)
     const Options *o = subject->options;
     const DefenseMethod *method = defense_method_find(name, error);
     if (!method) return NULL;
+    const DataSource *d = subject->source;
+    const char *filter = NULL;
+    if (method->trains_filter) {
+        filter = filter_for(o->filter, d->height, d->width, d->channels, error);
+        if (!filter) return NULL;
+    }
     Cell cell = {
         .subject = subject,
         .defense = {.method = method,
                     .classifier = subject->classifier,
+                    .filter_name = filter,
                     .settings = settings_resolve(method->settings, name, o->scale, &o->overrides),
                     .seed = (uint64_t)o->seed},
         .config = json_object()};
     augmentation_complete(cell.defense.settings, &subject->source->augmentation);
     json_set(cell.config, "classifier", json_copy(subject->config));
     json_set(cell.config, "defense", json_string(name));
+    if (filter) json_set(cell.config, "filter", json_string(filter));
     json_set(cell.config, "defense_settings", json_copy(cell.defense.settings));
     config_hash(cell.config, cell.hash);
     cell.directory = make_directory(subject, "cells", name, cell.hash, error);

@@ -13,6 +13,7 @@ typedef struct Defense Defense;
 
 typedef struct DefenseMethod {
     const char *name, *title;
+    bool trains_filter; // Defense.filter
     Settings settings;
     const char *const *figures; // names of what a step reports
     bool (*create)(Defense *defense, Error *error);
@@ -31,8 +32,9 @@ struct Defense {
     const Classifier *classifier; // frozen, evaluation mode; gradients flow to its input only
     Json *settings;
     uint64_t seed;
-    Filter *filter; // what the method trains: stands in front of the classifier
-    void *own;      // the method's optimizers and further networks
+    const char *filter_name; // NULL: the paper's filter for images of this size
+    Filter *filter;          // what the method trains: stands in front of the classifier
+    void *own;               // the method's optimizers and further networks
 };
 
 const DefenseMethod *defense_method_find(const char *name, Error *error);

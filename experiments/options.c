@@ -33,8 +33,12 @@ static const OptionRow rows[] = {
      FIELD(test_images), FOR_RUN | FOR_TRAIN | FOR_DATA, 1, 10000000},
     {"--image-size", "HxWxC", "of --data folder: resize all pictures, to C = 1 or 3 channels",
      OPTION_TEXT, FIELD(image_size), FOR_RUN | FOR_TRAIN | FOR_DATA, 0, 0},
-    {"--model", "NAME", "classifier: mnist-ia, mnist-wanet (default: the data set's)", OPTION_TEXT,
-     FIELD(model), FOR_RUN | FOR_TRAIN, 0, 0},
+    {"--model", "NAME",
+     "classifier (default: the data set's): mnist-ia, mnist-wanet, preact-resnet18, "
+     "resnet18-celeba,\n"
+     "                             resnet18[-leaky-relu|-elu|-tanhshrink|-softplus], vgg11[-bn], "
+     "vgg16[-bn], nin, alexnet, mlp",
+     OPTION_TEXT, FIELD(model), FOR_RUN | FOR_TRAIN, 0, 0},
     {"--attack", "NAME", "badnet+ (default), noise-bi+, image-bi+, input-aware, wanet, none",
      OPTION_TEXT, FIELD(attack), FOR_RUN | FOR_TRAIN, 0, 0},
     {"--mode", "MODE", "single: every label becomes the target; all: y becomes y+1", OPTION_TEXT,
@@ -43,6 +47,11 @@ static const OptionRow rows[] = {
      FOR_RUN | FOR_TRAIN, 0, 1000},
     {"--defense", "NAMES", "one or several of ip,if,vif,aif", OPTION_TEXT, FIELD(defense), FOR_RUN,
      0, 0},
+    {"--filter", "NAME",
+     "network of ip, if, vif, aif (default: the paper's for the size of the images):\n"
+     "                             filter-mnist 28x28x1, filter-a to filter-d 32x32x3 (default "
+     "filter-c), filter-celeba 64x64x3",
+     OPTION_TEXT, FIELD(filter), FOR_RUN, 0, 0},
     {"--scale", "SCALE", "quick (default) or paper: the paper's epochs", OPTION_TEXT,
      FIELD(scale_text), FOR_RUN | FOR_TRAIN, 0, 0},
     {"--set", "METHOD.NAME=VALUE", "one setting of classifier, attack or defense; repeatable",

@@ -26,6 +26,7 @@ typedef struct Options {
     const char *data, *data_directory; // the directory: --data-dir, $SIEVE_DATA, ./data-sets
     const char *model;                 // NULL: the data set's
     const char *attack, *defense;      // the defense may be several names with commas
+    const char *filter;                // NULL: the paper's for the size of the images
     const char *mode;                  // single or all
     const char *out, *json, *output;   // result directory, --json FILE, -o FILE
     const char *scale_text, *device, *sets[MAX_OVERRIDES];

@@ -17,7 +17,19 @@ static const Model models[] = {
     {"mnist-ia", mnist_ia_build},
     {"mnist-wanet", mnist_wanet_build},
     {"preact-resnet18", preact_resnet18_build},
-    {"resnet18-celeba", resnet18_build},
+    {"resnet18-celeba", resnet18_celeba_build},
+    {"resnet18", resnet18_build},
+    {"resnet18-leaky-relu", resnet18_leaky_relu_build},
+    {"resnet18-elu", resnet18_elu_build},
+    {"resnet18-tanhshrink", resnet18_tanhshrink_build},
+    {"resnet18-softplus", resnet18_softplus_build},
+    {"vgg11", vgg11_build},
+    {"vgg11-bn", vgg11_bn_build},
+    {"vgg16", vgg16_build},
+    {"vgg16-bn", vgg16_bn_build},
+    {"nin", nin_build},
+    {"alexnet", alexnet_build},
+    {"mlp", mlp_build},
 };
 enum { MODELS = sizeof models / sizeof models[0] };
 
@@ -39,8 +51,8 @@ Classifier *classifier_create(const char *name, int height, int width, int chann
     if (!model) return NULL;
     Classifier *classifier = allocate_zeroed(sizeof *classifier);
     classifier->name = model->name;
-    classifier->height = height;
-    classifier->width = width;
+    classifier->height = classifier->seen_height = height;
+    classifier->width = classifier->seen_width = width;
     classifier->channels = channels;
     classifier->classes = classes;
     if (!model->build(classifier, error)) {
@@ -76,12 +88,22 @@ void classifier_set_mean_std(Classifier *classifier, const float *mean, const fl
     }
 }
 
+// The images in the middle of a black frame of the size that the network sees.
+static Tensor *framed(const Classifier *classifier, Tensor *images)
+{
+    int64_t rows = classifier->seen_height - classifier->height;
+    int64_t columns = classifier->seen_width - classifier->width;
+    if (rows == 0 && columns == 0) return images;
+    return pad2d(images, columns / 2, columns - columns / 2, rows / 2, rows - rows / 2);
+}
+
 Tensor *classify(const Classifier *classifier, Tensor *images, Mode mode)
 {
     if (images->rank != 4 || images->shape[1] != classifier->height ||
         images->shape[2] != classifier->width || images->shape[3] != classifier->channels)
         panic("%s takes images of %dx%dx%d, not %s", classifier->name, classifier->height,
               classifier->width, classifier->channels, shape_text(images));
+    images = framed(classifier, images);
     if (classifier->mean)
         images = divide(subtract(images, classifier->mean), classifier->deviation);
     return classifier->forward(classifier, images, mode);

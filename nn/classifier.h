@@ -1,6 +1,6 @@
 // Classifiers by name: images in [0, 1] in, class scores out. One file in nn/models/ for each
 // family, one line in the table of nn/classifier.c; whoever trains or attacks one sees only this
-// struct.
+// struct. A name may end in a variant: vgg11-bn has batch norm, resnet18-elu another activation.
 #ifndef SIEVE_NN_CLASSIFIER_H
 #define SIEVE_NN_CLASSIFIER_H
 
@@ -10,9 +10,10 @@ typedef struct Classifier Classifier;
 struct Classifier {
     const char *name; // "mnist-ia"
     int height, width, channels, classes;
+    int seen_height, seen_width; // what the network sees: larger where it wants a black margin
     Parameters parameters;
     Tensor *mean, *deviation; // (channels) each; NULL: images enter as they are
-    // Class scores (n, classes) of already normalised images (n, height, width, channels).
+    // Class scores (n, classes) of already normalised images (n, seen_height, seen_width, channels).
     Tensor *(*forward)(const Classifier *classifier, Tensor *images, Mode mode);
     void *network; // the model's own layers
 };

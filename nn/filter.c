@@ -10,12 +10,18 @@
 typedef struct Model {
     const char *name;
     int height, width, channels;
+    float momentum; // of its batch norms
     void (*build)(Filter *filter);
 } Model;
 
+// The first of a size is the paper's choice for it.
 static const Model models[] = {
-    {"filter-mnist", 28, 28, 1, filter_mnist_build},
-    {"filter-c", 32, 32, 3, filter_c_build},
+    {"filter-mnist", 28, 28, 1, .01f, filter_mnist_build},
+    {"filter-c", 32, 32, 3, .01f, filter_c_build},
+    {"filter-a", 32, 32, 3, .1f, filter_a_build},
+    {"filter-b", 32, 32, 3, .05f, filter_b_build},
+    {"filter-d", 32, 32, 3, .01f, filter_d_build},
+    {"filter-celeba", 64, 64, 3, .01f, filter_celeba_build},
 };
 enum { MODELS = sizeof models / sizeof models[0] };
 
@@ -30,6 +36,22 @@ static const Model *find_model(const char *name, Error *error)
     return NULL;
 }
 
+const char *filter_for(const char *name, int height, int width, int channels, Error *error)
+{
+    const Model *named = name ? find_model(name, error) : NULL;
+    if (name && !named) return NULL;
+    for (int i = 0; i < MODELS; i++) {
+        const Model *m = named ? named : &models[i];
+        if (m->height == height && m->width == width && m->channels == channels) return m->name;
+    }
+    if (named)
+        fail(error, "%s takes images of %dx%dx%d, not %dx%dx%d", name, named->height, named->width,
+             named->channels, height, width, channels);
+    else
+        fail(error, "there is no filter for images of %dx%dx%d", height, width, channels);
+    return NULL;
+}
+
 Filter *filter_create(const char *name, FilterOptions options, Error *error)
 {
     const Model *model = find_model(name, error);
@@ -37,7 +59,7 @@ Filter *filter_create(const char *name, FilterOptions options, Error *error)
     Filter *filter = allocate_zeroed(sizeof *filter);
     filter->name = model->name;
     filter->variational = options.variational;
-    filter->momentum = options.momentum > 0 ? options.momentum : .01f;
+    filter->momentum = options.momentum > 0 ? options.momentum : model->momentum;
     filter->height = model->height;
     filter->width = model->width;
     filter->channels = model->channels;
@@ -62,9 +84,17 @@ Latent filter_encode(const Filter *filter, Tensor *images, bool training)
     return filter->encode(filter, images, training);
 }
 
-Tensor *filter_decode(const Filter *filter, Tensor *z, bool training)
+Tensor *filter_decode(const Filter *filter, Latent latent, Tensor *z, bool training)
 {
-    return filter->decode(filter, z, training);
+    return filter->decode(filter, latent, z, training);
+}
+
+Latent latent_split(Tensor *both)
+{
+    int last = both->rank - 1;
+    int64_t size = both->shape[last] / 2;
+    return (Latent){.mean = slice(both, last, 0, size),
+                    .log_variance = clamp(slice(both, last, size, 2 * size), -10, 10)};
 }
 
 // z = mean + deviation * noise,   deviation = exp(log_variance / 2)
@@ -77,5 +107,5 @@ Tensor *latent_sample(Latent latent, bool training, RandomKey key)
 Tensor *filter_forward(const Filter *filter, Tensor *images, bool training, RandomKey key)
 {
     Latent latent = filter_encode(filter, images, training);
-    return filter_decode(filter, latent_sample(latent, training, key), training);
+    return filter_decode(filter, latent, latent_sample(latent, training, key), training);
 }

@@ -1,4 +1,5 @@
-// The table of generators; the class enters as a one-hot vector behind the noise.
+// The table of generators; noise and the class as a one-hot vector behind it become a latent z, the
+// decoder makes images of that.
 #include "nn/generator.h"
 
 #include <stdlib.h>
@@ -6,14 +7,21 @@
 
 #include "nn/models/models.h"
 
+static const float INPUT_MOMENTUM = .01f; // of its batch norm
+
 typedef struct Model {
     const char *name;
-    int height, width;
+    int latent_height, latent_width, latent_channels;
     void (*build)(Generator *generator);
 } Model;
 
 static const Model models[] = {
-    {"filter-mnist", 28, 28, filter_mnist_generator_build},
+    {"filter-mnist", 0, 0, 256, filter_mnist_generator_build},
+    {"filter-c", 8, 8, 128, filter_c_generator_build},
+    {"filter-a", 0, 0, 256, filter_a_generator_build},
+    {"filter-b", 4, 4, 128, filter_b_generator_build},
+    {"filter-d", 8, 8, 128, filter_c_generator_build}, // C's: D's needs an encoder
+    {"filter-celeba", 4, 4, 512, filter_celeba_generator_build},
 };
 enum { MODELS = sizeof models / sizeof models[0] };
 
@@ -33,10 +41,15 @@ Generator *generator_create(const char *name, int channels, int classes, Error *
     }
     Generator *generator = allocate_zeroed(sizeof *generator);
     generator->name = model->name;
-    generator->height = model->height;
-    generator->width = model->width;
+    generator->latent_height = model->latent_height;
+    generator->latent_width = model->latent_width;
+    generator->latent_channels = model->latent_channels;
     generator->channels = channels;
     generator->classes = classes;
+    int64_t places = model->latent_height ? model->latent_height * model->latent_width : 1;
+    generator->input =
+        linear_block_create(&generator->parameters, "input", GENERATOR_NOISE + classes,
+                            places * model->latent_channels, INPUT_MOMENTUM);
     model->build(generator);
     return generator;
 }
@@ -70,5 +83,10 @@ Tensor *generate(const Generator *generator, Tensor *noise, const Tensor *classe
         panic("%s takes noise (n, %d) and n classes, not %s and %s", generator->name,
               GENERATOR_NOISE, shape_text(noise), shape_text(classes));
     Tensor *labels = one_hot(tape_of(1, &noise), classes, generator->classes);
-    return generator->forward(generator, concat(2, (Tensor *[]){noise, labels}, 1), training);
+    Tensor *z = concat(2, (Tensor *[]){noise, labels}, 1);
+    z = linear_block_forward(&generator->input, z, training);
+    if (generator->latent_height)
+        z = unflatten_channels_first(z, generator->latent_height, generator->latent_width,
+                                     generator->latent_channels);
+    return sigmoid(generator->decode(generator, z, training));
 }

@@ -17,11 +17,22 @@ static void set_constant(Tensor *tensor, float value)
     cpu_kernels()->fill(tensor->count, value, tensor->data);
 }
 
+static void draw_normal(const Parameter *parameter, RandomKey key, float deviation)
+{
+    Tensor *tensor = parameter->tensor;
+    cpu_kernels()->normal(tensor->count, key_of(parameter, key), tensor->data);
+    for (int64_t i = 0; i < tensor->count; i++) tensor->data[i] *= deviation;
+}
+
 void initialize_default(Parameters *parameters, RandomKey key)
 {
     for (int i = 0; i < parameters->count; i++) {
         const Parameter *parameter = &parameters->items[i];
         Tensor *tensor = parameter->tensor;
+        if (parameter->deviation > 0) {
+            draw_normal(parameter, key, parameter->deviation);
+            continue;
+        }
         if (parameter->fan_in == 0) {
             set_constant(tensor, parameter->start);
             continue;
@@ -41,8 +52,6 @@ void initialize_he(Parameters *parameters, RandomKey key)
             set_constant(tensor, parameter->start);
             continue;
         }
-        float deviation = (float)sqrt(2 / (double)parameter->fan_in);
-        cpu_kernels()->normal(tensor->count, key_of(parameter, key), tensor->data);
-        for (int64_t k = 0; k < tensor->count; k++) tensor->data[k] *= deviation;
+        draw_normal(parameter, key, (float)sqrt(2 / (double)parameter->fan_in));
     }
 }

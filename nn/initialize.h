@@ -6,8 +6,9 @@
 #include "core/random.h"
 #include "nn/module.h"
 
-// PyTorch's default: weights and biases uniform in +-1/sqrt(fan_in); batch norm 1 and 0, running
-// statistics 0 and 1. key: seed, and a purpose that tells networks of one run apart.
+// Each layer's own start (nn/layers.h): PyTorch's default, weights and biases uniform in
+// +-1/sqrt(fan_in), or the normal distribution that the network's code asks for; batch norm 1 and
+// 0, running statistics 0 and 1. key: seed, and a purpose that tells networks of one run apart.
 void initialize_default(Parameters *parameters, RandomKey key);
 
 // He: weights normal with deviation sqrt(2/fan_in), biases zero; the rest as above.

@@ -1,18 +1,34 @@
-// Layers with weights. Each starts at zero (batch norm at the identity); fan_in is kept for
-// nn/initialize.c. PyTorch takes a transposed convolution's fan_in from the second size of its
-// stored weight, the output channels.
+// Layers with weights. Each starts at zero (batch norm at the identity); fan_in and deviations are
+// kept for nn/initialize.c. PyTorch takes a transposed convolution's fan_in from the second size of
+// its stored weight, the output channels.
 #include "nn/layers.h"
+
+#include <math.h>
+
+float he_deviation(int64_t kernel, int64_t out)
+{
+    return (float)sqrt(2 / (double)(kernel * kernel * out));
+}
+
+static Parameter weight_of(Layout layout, LayerShape shape, int64_t fan_in)
+{
+    return (Parameter){
+        .layout = layout, .trainable = true, .fan_in = fan_in, .deviation = shape.weight_deviation};
+}
 
 static Tensor *add_bias(Parameters *parameters, const char *name, LayerShape shape, int64_t fan_in)
 {
     if (!shape.bias) return NULL;
-    Parameter how = {.trainable = true, .fan_in = fan_in};
+    bool uniform = shape.weight_deviation == 0;
+    Parameter how = {.trainable = true,
+                     .fan_in = uniform ? fan_in : 0,
+                     .deviation = uniform ? 0 : shape.bias_deviation};
     return parameters_add(parameters, name, "bias", how, SHAPE(shape.out));
 }
 
 Linear linear_create(Parameters *parameters, const char *name, LayerShape shape)
 {
-    Parameter how = {.layout = LAYOUT_LINEAR, .trainable = true, .fan_in = shape.in};
+    Parameter how = weight_of(LAYOUT_LINEAR, shape, shape.in);
     Linear layer;
     layer.weight = parameters_add(parameters, name, "weight", how, SHAPE(shape.in, shape.out));
     layer.bias = add_bias(parameters, name, shape, how.fan_in);
@@ -22,7 +38,7 @@ Linear linear_create(Parameters *parameters, const char *name, LayerShape shape)
 Conv2dLayer conv_create(Parameters *parameters, const char *name, LayerShape shape, Conv2d how)
 {
     int64_t kernel = shape.kernel, fan_in = kernel * kernel * shape.in;
-    Parameter weight = {.layout = LAYOUT_CONV, .trainable = true, .fan_in = fan_in};
+    Parameter weight = weight_of(LAYOUT_CONV, shape, fan_in);
     Conv2dLayer layer = {.how = how};
     layer.weight = parameters_add(parameters, name, "weight", weight,
                                   SHAPE(kernel, kernel, shape.in, shape.out));
@@ -34,7 +50,7 @@ ConvTransposeLayer conv_transpose_create(Parameters *parameters, const char *nam
                                          Conv2d how)
 {
     int64_t kernel = shape.kernel, fan_in = kernel * kernel * shape.out;
-    Parameter weight = {.layout = LAYOUT_CONV, .trainable = true, .fan_in = fan_in};
+    Parameter weight = weight_of(LAYOUT_CONV, shape, fan_in);
     ConvTransposeLayer layer = {.how = how};
     layer.weight = parameters_add(parameters, name, "weight", weight,
                                   SHAPE(kernel, kernel, shape.out, shape.in));

@@ -34,11 +34,16 @@ typedef struct BatchNormLayer {
     float momentum, epsilon;
 } BatchNormLayer;
 
-// What a new layer is: kernels are square.
+// What a new layer is: kernels are square. Its random start is PyTorch's default, or where
+// weight_deviation is not 0 normal with these deviations (bias_deviation 0: biases start at 0).
 typedef struct LayerShape {
     int64_t in, out, kernel;
     bool bias;
+    float weight_deviation, bias_deviation;
 } LayerShape;
+
+// sqrt(2 / (kernel^2 out)): He's deviation that keeps the size of gradients through relu.
+float he_deviation(int64_t kernel, int64_t out);
 
 Linear linear_create(Parameters *parameters, const char *name, LayerShape shape);
 Conv2dLayer conv_create(Parameters *parameters, const char *name, LayerShape shape, Conv2d how);

@@ -20,8 +20,11 @@ typedef struct Parameter {
     Tensor *tensor;
     Layout layout;
     bool trainable; // false: running_mean, running_var
-    int64_t fan_in; // terms in each sum of its layer, for the random start (nn/initialize.h) ..
-    float start;    // .. 0: it starts at this constant instead
+    // Its random start (nn/initialize.h): normal with this deviation, or where that is 0 uniform in
+    // +-1/sqrt(fan_in), the terms in each sum of its layer, or where both are 0 this constant.
+    float deviation;
+    int64_t fan_in;
+    float start;
 } Parameter;
 
 // Zero-initialise it. Owns names and tensors; layers point at the tensors.

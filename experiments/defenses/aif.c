@@ -64,7 +64,7 @@ static bool create(Defense *defense, Error *error)
     Adversary *own = allocate_zeroed(sizeof *own);
     own->filter_optimizer = defense->own;
     defense->own = own;
-    own->generator = generator_create("filter-mnist", defense->filter->channels + 1,
+    own->generator = generator_create(defense->filter->name, defense->filter->channels + 1,
                                       defense->classifier->classes, error);
     if (!own->generator) return false;
     initialize_default(&own->generator->parameters,
@@ -264,6 +264,7 @@ static void show(const Defense *defense, int64_t count, const float *images, flo
 
 const DefenseMethod defense_aif = {.name = "aif",
                                    .title = "AIF",
+                                   .trains_filter = true,
                                    .settings = settings,
                                    .figures = figures,
                                    .create = create,

@@ -15,7 +15,9 @@ bool filter_training_create(Defense *defense, bool variational, Error *error)
 {
     FilterOptions options = {.variational = variational,
                              .momentum = (float)setting(defense->settings, "norm_momentum")};
-    defense->filter = filter_create("filter-mnist", options, error);
+    const Classifier *c = defense->classifier;
+    const char *name = filter_for(defense->filter_name, c->height, c->width, c->channels, error);
+    defense->filter = name ? filter_create(name, options, error) : NULL;
     if (!defense->filter) return false;
     initialize_default(&defense->filter->parameters,
                        (RandomKey){defense->seed, random_purpose("filter"), 0});

@@ -14,7 +14,7 @@
     {"batch_size", 32, 128, "images in a step", {1, 1e6, true}},                                \
     {"learning_rate", 2e-3, 1e-3, "of Adam for F", {0, 1e3, false}},                            \
     {"cosine", 1, 0, "1: learning rates fall along half a cosine; 0: they stay", {0, 1, true}}, \
-    {"norm_momentum", 0.1, 0.01, "of batch norm's running statistics", {0, 1, false}}, \
+    {"norm_momentum", 0.1, 0, "of batch norm; 0: the filter's own (C .01)", {0, 1, false}},     \
     {"beta1", 0.5, 0.5, "of Adam", {0, 0.9999, false}},                                         \
     {"beta2", 0.9, 0.9, "of Adam", {0, 0.9999, false}},                                         \
     AUGMENTATION_SETTINGS(1, 10),                                                               \

@@ -34,6 +34,7 @@ static void step(Defense *defense, const Step *step, double *values)
 
 const DefenseMethod defense_if = {.name = "if",
                                   .title = "IF",
+                                  .trains_filter = true,
                                   .settings = settings,
                                   .figures = figures,
                                   .create = create,

@@ -31,6 +31,7 @@ static void step(Defense *defense, const Step *step, double *values)
 
 const DefenseMethod defense_ip = {.name = "ip",
                                   .title = "IP",
+                                  .trains_filter = true,
                                   .settings = settings,
                                   .figures = figures,
                                   .create = create,

@@ -28,7 +28,8 @@ static void step(Defense *defense, const Step *step, double *values)
     float lambda2 = (float)setting(defense->settings, "lambda2");
     Tensor *x = step->images;
     Latent z = filter_encode(defense->filter, x, true);
-    Tensor *xo = filter_decode(defense->filter, latent_sample(z, true, draw_key(step, "z")), true);
+    Tensor *sample = latent_sample(z, true, draw_key(step, "z"));
+    Tensor *xo = filter_decode(defense->filter, z, sample, true);
     Tensor *classification = classification_loss(defense->classifier, xo, step->labels);
     Tensor *distance = image_distance(xo, x);
     Tensor *divergence = kl_standard_normal(z.mean, z.log_variance);
@@ -41,6 +42,7 @@ static void step(Defense *defense, const Step *step, double *values)
 
 const DefenseMethod defense_vif = {.name = "vif",
                                    .title = "VIF",
+                                   .trains_filter = true,
                                    .settings = settings,
                                    .figures = figures,
                                    .create = create,

@@ -4,19 +4,31 @@
 //   decoder  0: linear 256->576  1: unflatten  2: 64->32 (7x7)  3: 32->16 (14x14)  4: 16->1 (28x28)
 // Every block ends in batch norm and relu, the last one too. The variational form has a plain
 // linear layer 576->512 with bias in place of encoder.4 ("encoder.4.weight", "encoder.4.bias"): the
-// first half is the mean, the second the log variance.
+// first half is the mean, the second the log variance. The trigger generator's last layer is a
+// plain transposed convolution with bias ("decoder.4.weight", "decoder.4.bias").
 #include "nn/blocks.h"
 #include "nn/models/models.h"
 
 enum { FEATURES = 64 * 3 * 3, LATENT = 256 };
+static const Conv2d halve = {.stride = 2, .padding = 1};
+
+typedef struct Decoder {
+    LinearBlock widen;
+    DeconvBlock up[3];             // the last one: filter
+    ConvTransposeLayer plain_last; // generator
+} Decoder;
 
 typedef struct FilterMnist {
     ConvBlock down[3];
     LinearBlock narrow;  // plain
     Linear distribution; // variational
-    LinearBlock widen;
-    DeconvBlock up[3];
+    Decoder decoder;
 } FilterMnist;
+
+static LayerShape shape_of(int64_t in, int64_t out)
+{
+    return (LayerShape){.in = in, .out = out, .kernel = 4};
+}
 
 static Latent encode(const Filter *filter, Tensor *images, bool training)
 {
@@ -24,39 +36,67 @@ static Latent encode(const Filter *filter, Tensor *images, bool training)
     Tensor *x = images;
     for (int i = 0; i < 3; i++) x = conv_block_forward(&net->down[i], x, training);
     x = flatten_channels_first(x);
-    if (!filter->variational)
-        return (Latent){.mean = linear_block_forward(&net->narrow, x, training)};
-    Tensor *both = linear_forward(&net->distribution, x);
-    return (Latent){.mean = slice(both, 1, 0, LATENT),
-                    .log_variance = clamp(slice(both, 1, LATENT, 2 * LATENT), -10, 10)};
+    if (filter->variational) return latent_split(linear_forward(&net->distribution, x));
+    return (Latent){.mean = linear_block_forward(&net->narrow, x, training)};
 }
 
-static Tensor *decode(const Filter *filter, Tensor *z, bool training)
+// Up to the last layer.
+static Tensor *widen(const Decoder *decoder, Tensor *z, bool training)
 {
-    const FilterMnist *net = filter->network;
-    Tensor *x = linear_block_forward(&net->widen, z, training);
+    Tensor *x = linear_block_forward(&decoder->widen, z, training);
     x = unflatten_channels_first(x, 3, 3, 64);
-    for (int i = 0; i < 3; i++) x = deconv_block_forward(&net->up[i], x, training);
+    for (int i = 0; i < 2; i++) x = deconv_block_forward(&decoder->up[i], x, training);
     return x;
+}
+
+static Tensor *decode(const Filter *filter, Latent latent, Tensor *z, bool training)
+{
+    const Decoder *decoder = &((const FilterMnist *)filter->network)->decoder;
+    (void)latent; // all of it is in z
+    return deconv_block_forward(&decoder->up[2], widen(decoder, z, training), training);
+}
+
+static Tensor *generate_from(const Generator *generator, Tensor *z, bool training)
+{
+    const Decoder *decoder = generator->network;
+    return conv_transpose_forward(&decoder->plain_last, widen(decoder, z, training));
+}
+
+static void widen_create(Decoder *decoder, Parameters *parameters, BlockEnd end)
+{
+    Conv2d odd = halve; // 3 -> 7
+    odd.output_padding = 1;
+    decoder->widen = linear_block_create(parameters, "decoder.0", LATENT, FEATURES, end.momentum);
+    decoder->up[0] = deconv_block_create(parameters, "decoder.2", shape_of(64, 32), odd, end);
+    decoder->up[1] = deconv_block_create(parameters, "decoder.3", shape_of(32, 16), halve, end);
 }
 
 void filter_mnist_build(Filter *filter)
 {
     Parameters *parameters = &filter->parameters;
     FilterMnist *net = filter->network = allocate_zeroed(sizeof *net);
-    const float momentum = filter->momentum;
-    net->down[0] = conv_block_create(parameters, "encoder.0", 1, 16, momentum);
-    net->down[1] = conv_block_create(parameters, "encoder.1", 16, 32, momentum);
-    net->down[2] = conv_block_create(parameters, "encoder.2", 32, 64, momentum);
+    BlockEnd end = {.momentum = filter->momentum};
+    net->down[0] = conv_block_create(parameters, "encoder.0", shape_of(1, 16), halve, end);
+    net->down[1] = conv_block_create(parameters, "encoder.1", shape_of(16, 32), halve, end);
+    net->down[2] = conv_block_create(parameters, "encoder.2", shape_of(32, 64), halve, end);
+    LayerShape distribution = {.in = FEATURES, .out = 2 * LATENT, .bias = true};
     if (filter->variational)
-        net->distribution = linear_create(
-            parameters, "encoder.4", (LayerShape){.in = FEATURES, .out = 2 * LATENT, .bias = true});
+        net->distribution = linear_create(parameters, "encoder.4", distribution);
     else
-        net->narrow = linear_block_create(parameters, "encoder.4", FEATURES, LATENT, momentum);
-    net->widen = linear_block_create(parameters, "decoder.0", LATENT, FEATURES, momentum);
-    net->up[0] = deconv_block_create(parameters, "decoder.2", 64, 32, 1, momentum); // 3 -> 7
-    net->up[1] = deconv_block_create(parameters, "decoder.3", 32, 16, 0, momentum); // 7 -> 14
-    net->up[2] = deconv_block_create(parameters, "decoder.4", 16, 1, 0, momentum);  // 14 -> 28
+        net->narrow = linear_block_create(parameters, "encoder.4", FEATURES, LATENT, end.momentum);
+    widen_create(&net->decoder, parameters, end);
+    net->decoder.up[2] = deconv_block_create(parameters, "decoder.4", shape_of(16, 1), halve, end);
     filter->encode = encode;
     filter->decode = decode;
+}
+
+void filter_mnist_generator_build(Generator *generator)
+{
+    Parameters *parameters = &generator->parameters;
+    Decoder *decoder = generator->network = allocate_zeroed(sizeof *decoder);
+    widen_create(decoder, parameters, (BlockEnd){.momentum = .01f});
+    LayerShape last = shape_of(16, generator->channels);
+    last.bias = true;
+    decoder->plain_last = conv_transpose_create(parameters, "decoder.4", last, halve);
+    generator->decode = generate_from;
 }

@@ -46,6 +46,9 @@ static void unknown_words_are_wrong_use(void)
     fails(2, "unknown defense 'nosuch'", "run --defense if,nosuch");
     fails(2, "nosuch", "run --defense if --model nosuch");
     fails(2, "nosuch", "train -o x --model nosuch");
+    fails(2, "unknown filter nosuch", "run --defense if --filter nosuch");
+    fails(2, "filter-a takes images of 32x32x3, not 28x28x1", "run --defense if --filter filter-a");
+    fails(2, "alexnet needs images of at least 63x63", "run --defense if --model alexnet");
     fails(2, "--mode both", "run --defense if --mode both");
     fails(2, "--scale big", "run --defense if --scale big");
     fails(2, "--device tpu", "run --defense if --device tpu");

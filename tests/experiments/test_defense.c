@@ -187,7 +187,7 @@ static double vif_reference(const Defense *d, Tape *tape, int number, double *fi
         sample->data[i] =
             (float)((double)z.mean->data[i] + exp(0.5 * (double)z.log_variance->data[i]) *
                                                   (double)random_normal(key, (uint64_t)i));
-    Tensor *xo = filter_decode(d->filter, sample, true);
+    Tensor *xo = filter_decode(d->filter, z, sample, true);
     figures[0] = cross_entropy_of(classify(d->classifier, xo, (Mode){0}), labels, N);
     figures[1] = distance_of(xo->data, images);
     figures[2] = divergence_of(z);

@@ -45,7 +45,7 @@ static void without_options_the_defaults_hold(void)
     check(strcmp(o.data, "digits") == 0 && strcmp(o.attack, "badnet+") == 0, "data and attack");
     check(strcmp(o.mode, "single") == 0 && o.target == 0, "mode and target");
     check(strcmp(o.out, "results") == 0 && strcmp(o.data_directory, "data-sets") == 0, "places");
-    check(!o.model && !o.defense && !o.json && !o.output, "what has no default");
+    check(!o.model && !o.defense && !o.filter && !o.json && !o.output, "what has no default");
     check(o.scale == SCALE_QUICK && o.seed == 1 && o.threads == 0, "scale, seed, threads");
     check(!o.quiet && !o.help && o.operand_count == 0 && o.overrides.count == 0, "flags");
 }
@@ -53,15 +53,16 @@ static void without_options_the_defaults_hold(void)
 static void every_option_reaches_its_field(void)
 {
     Options o;
-    accepted(
-        FOR_RUN,
-        "--data mnist --data-dir D --model mnist-wanet --attack none --mode all --target 7 "
-        "--defense if,vif --scale paper --set if.epochs=2 --set vif.epochs=3 --seed 12 --out O "
-        "--json J --threads 3 --device cpu --quiet --help",
-        &o);
+    accepted(FOR_RUN,
+             "--data mnist --data-dir D --model mnist-wanet --attack none --mode all --target 7 "
+             "--filter filter-a --defense if,vif --scale paper --set if.epochs=2 --set "
+             "vif.epochs=3 --seed 12 --out O "
+             "--json J --threads 3 --device cpu --quiet --help",
+             &o);
     check(strcmp(o.data, "mnist") == 0 && strcmp(o.data_directory, "D") == 0, "data");
     check(strcmp(o.model, "mnist-wanet") == 0 && strcmp(o.attack, "none") == 0, "model, attack");
     check(strcmp(o.mode, "all") == 0 && o.target == 7, "mode, target");
+    check(strcmp(o.filter, "filter-a") == 0, "filter");
     check(strcmp(o.defense, "if,vif") == 0 && o.scale == SCALE_PAPER, "defense, scale");
     check(o.overrides.count == 2 && strcmp(o.overrides.texts[0], "if.epochs=2") == 0 &&
               strcmp(o.overrides.texts[1], "vif.epochs=3") == 0,
@@ -134,6 +135,7 @@ static void an_option_of_another_command_is_unknown(void)
     refused(FOR_DEMO, "--defense if", "--defense");
     refused(FOR_DEMO, "--data mnist", "--data");
     refused(FOR_TRAIN, "--defense if", "--defense");
+    refused(FOR_TRAIN, "--filter filter-a", "--filter");
     refused(FOR_RUN, "-o x", "-o");
     refused(FOR_REPORT, "--seed 1", "--seed");
     refused(FOR_OPS, "--out x", "--out");

@@ -175,13 +175,17 @@ static void the_hash_is_of_the_configuration(void)
     succeeded(run_cells("if", "--out h --json one.json"));
     succeeded(run_cells("if", "--out h --seed 2 --json seed.json"));
     succeeded(run_cells("if", "--out h --set if.lambda1=0.5 --json set.json"));
-    succeeded(run_cells("if", "--out h --threads 1 --json same.json"));
+    succeeded(run_cells("if", "--out h --threads 1 --filter filter-mnist --json same.json"));
     Json *all = read_json("all.json"), *one = read_json("one.json"), *seed = read_json("seed.json");
     Json *set = read_json("set.json"), *same = read_json("same.json");
     check(one && one->kind == JSON_OBJECT, "one cell is an object");
     const char *hash = json_get_string(one, "config_hash", "");
     check(strcmp(hash, json_get_string(all->items[1], "config_hash", "")) == 0, "of any list");
-    check(strcmp(hash, json_get_string(same, "config_hash", "")) == 0, "for any threads");
+    check(strcmp(hash, json_get_string(same, "config_hash", "")) == 0,
+          "for any threads, and the default filter by its name");
+    check(strcmp(json_get_string(one, "filter", ""), "filter-mnist") == 0 &&
+              strcmp(json_get_string(json_get(one, "config"), "filter", ""), "filter-mnist") == 0,
+          "the filter stands in the result");
     check(strcmp(hash, json_get_string(seed, "config_hash", "")) != 0, "another seed");
     check(strcmp(hash, json_get_string(set, "config_hash", "")) != 0, "another setting");
     check(json_get_number(json_get(json_get(set, "config"), "defense_settings"), "lambda1", 0) ==

@@ -212,7 +212,7 @@ static void test_a_variational_filter_samples_in_training_only(void)
         squares += noise * noise / (double)z->count;
     }
     check(fabs(squares - 1) < .15, "the noise has variance %g", squares);
-    check_shape(filter_decode(filter, z, true), SHAPE(BATCH, 28, 28, 1));
+    check_shape(filter_decode(filter, latent, z, true), SHAPE(BATCH, 28, 28, 1));
     filter_free(filter);
     tensor_free(images);
     tape_free(tape);

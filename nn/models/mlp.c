@@ -1,0 +1,38 @@
+// The multilayer perceptron of NONE's experiments in the plane (section 8.1): five hidden layers of
+// 100 with relu, and a linear layer. Points of the plane are images of 1x1 with two channels;
+// larger images are flattened.
+#include "nn/models/models.h"
+
+#include <stdio.h>
+
+enum { LAYERS = 6, HIDDEN = 100 };
+
+typedef struct Mlp {
+    Linear linear[LAYERS]; // "linear1" .. "linear6"
+} Mlp;
+
+static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
+{
+    const Mlp *net = classifier->network;
+    Tensor *x = flatten_channels_first(images);
+    (void)mode; // the same in training
+    for (int i = 0; i < LAYERS - 1; i++) x = relu(linear_forward(&net->linear[i], x));
+    return linear_forward(&net->linear[LAYERS - 1], x);
+}
+
+bool mlp_build(Classifier *classifier, Error *error)
+{
+    (void)error; // any size will do
+    Mlp *net = classifier->network = allocate(sizeof *net);
+    int64_t in = (int64_t)classifier->height * classifier->width * classifier->channels;
+    for (int i = 0; i < LAYERS; i++) {
+        char name[32];
+        int64_t out = i < LAYERS - 1 ? HIDDEN : classifier->classes;
+        snprintf(name, sizeof name, "linear%d", i + 1);
+        LayerShape shape = {.in = in, .out = out, .bias = true};
+        net->linear[i] = linear_create(&classifier->parameters, name, shape);
+        in = out;
+    }
+    classifier->forward = forward;
+    return true;
+}
