@@ -33,6 +33,7 @@ typedef struct PoisonedBatch {
 typedef struct AttackMethod {
     const char *name, *title;
     Settings settings;
+    bool takes_pictures; // the user's own as triggers: attack->pictures
     // Draws the triggers from attack->seed, makes the networks; NULL: nothing to do.
     bool (*create)(Attack *attack, Error *error);
     void (*free)(Attack *attack);
@@ -75,7 +76,7 @@ struct Attack {
     int target;
     uint64_t seed;
     Json *settings;
-    const Picture *pictures; // the user's own trigger images, the caller's; count 0: none
+    const Picture *pictures; // the user's, of the images' size; the caller's; count 0: none
     int picture_count;
     void *triggers; // the method's own
     AttackNetwork networks[ATTACK_MAX_NETWORKS];

@@ -103,6 +103,10 @@ int request_check(const Options *options, Error *error)
         return 2;
     for (int i = 0; i < options->overrides.count; i++)
         if (!check_override(options, options->overrides.texts[i], error)) return 2;
+    if (options->trigger_images && !attack_method_find(options->attack, NULL)->takes_pictures) {
+        fail(error, "--trigger-images: the attack %s takes none", options->attack);
+        return 2;
+    }
     DataRequest request = data_request(options);
     DataSource *source = data_source_open(options->data, &request, error);
     if (!source) return 1;
@@ -130,6 +134,8 @@ static Json *classifier_config(const Subject *s, const char *model)
     json_set(config, "seed", json_number((double)o->seed));
     json_set(config, "scale", json_string(scale_name(o->scale)));
     json_set(config, "attack_settings", json_copy(s->attack.settings));
+    if (s->trigger_images.count > 0)
+        json_set(config, "trigger_images", trigger_images_hashes(&s->trigger_images));
     Json *settings = settings_resolve(classifier_settings, "classifier", o->scale, &o->overrides);
     augmentation_complete(settings, &s->source->augmentation);
     json_set(config, "classifier_settings", settings);
@@ -166,6 +172,7 @@ static void command_text(const Subject *s, const char *defense, Text *text)
     text_append(text, "sieve %s --data %s --model %s --attack %s --mode %s",
                 defense ? "run" : "train", o->data, s->classifier->name, o->attack, o->mode);
     if (!s->attack.all_targets) text_append(text, " --target %lld", (long long)o->target);
+    if (o->trigger_images) text_append(text, " --trigger-images '%s'", o->trigger_images);
     if (defense) text_append(text, " --defense %s", defense);
     if (o->image_size) text_append(text, " --image-size %s", o->image_size);
     if (o->train_images) text_append(text, " --train-images %lld", (long long)o->train_images);
@@ -228,7 +235,10 @@ static bool load_data(const Options *o, Subject *s, Error *error)
 static bool create_attack(const Options *o, Subject *s, Error *error)
 {
     const AttackMethod *method = attack_method_find(o->attack, error);
-    if (!method) return false;
+    if (!method || (o->trigger_images &&
+                    !trigger_images_read(o->trigger_images, s->source->width, s->source->height,
+                                         s->source->channels, &s->trigger_images, error)))
+        return false;
     s->attack = (Attack){
         .method = method,
         .height = s->source->height,
@@ -238,7 +248,9 @@ static bool create_attack(const Options *o, Subject *s, Error *error)
         .all_targets = strcmp(o->mode, "all") == 0,
         .target = (int)o->target,
         .seed = (uint64_t)o->seed,
-        .settings = settings_resolve(method->settings, method->name, o->scale, &o->overrides)};
+        .settings = settings_resolve(method->settings, method->name, o->scale, &o->overrides),
+        .pictures = s->trigger_images.pictures,
+        .picture_count = s->trigger_images.count};
     memcpy(s->attack.mean, s->source->mean, sizeof s->attack.mean);
     memcpy(s->attack.deviation, s->source->std, sizeof s->attack.deviation);
     return attack_create(&s->attack, error);
@@ -373,6 +385,7 @@ void subject_free(Subject *s)
     dataset_free(&s->test);
     defense_split_free(&s->split);
     if (s->attack.method) attack_free(&s->attack);
+    trigger_images_free(&s->trigger_images);
     classifier_free(s->classifier);
     json_free(s->config);
     json_free(s->result);

@@ -15,6 +15,7 @@
 #include "data/split.h"
 #include "experiments/attack.h"
 #include "experiments/options.h"
+#include "experiments/trigger_images.h"
 #include "nn/classifier.h"
 
 // A trained classifier with the data and the attack that belong to it.
@@ -22,7 +23,8 @@ typedef struct Subject {
     const Options *options;
     DataSource *source; // of options->data, owned
     Dataset train, test;
-    DefenseSplit split; // of the test set: what the defender has, what is measured
+    DefenseSplit split;           // of the test set: what the defender has, what is measured
+    TriggerImages trigger_images; // the user's, where the options name some
     Attack attack;
     Classifier *classifier;
     Json *config; // of the classifier

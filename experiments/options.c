@@ -41,6 +41,8 @@ static const OptionRow rows[] = {
      OPTION_TEXT, FIELD(model), FOR_RUN | FOR_TRAIN, 0, 0},
     {"--attack", "NAME", "badnet+ (default), noise-bi+, image-bi+, input-aware, wanet, none",
      OPTION_TEXT, FIELD(attack), FOR_RUN | FOR_TRAIN, 0, 0},
+    {"--trigger-images", "FILES", "pictures for image-bi+, with commas (default: five drawn ones)",
+     OPTION_TEXT, FIELD(trigger_images), FOR_RUN | FOR_TRAIN, 0, 0},
     {"--mode", "MODE", "single: every label becomes the target; all: y becomes y+1", OPTION_TEXT,
      FIELD(mode), FOR_RUN | FOR_TRAIN, 0, 0},
     {"--target", "K", "the target label (default 0)", OPTION_NUMBER, FIELD(target),

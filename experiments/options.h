@@ -28,6 +28,7 @@ typedef struct Options {
     const char *attack, *defense;      // the defense may be several names with commas
     const char *filter;                // NULL: the paper's for the size of the images
     const char *mode;                  // single or all
+    const char *trigger_images;        // files with commas; NULL: none
     const char *out, *json, *output;   // result directory, --json FILE, -o FILE
     const char *scale_text, *device, *sets[MAX_OVERRIDES];
     int64_t seed, threads, target;

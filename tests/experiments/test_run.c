@@ -257,6 +257,39 @@ static void every_attack_runs_and_is_found_again(void)
     }
 }
 
+static void the_users_pictures_are_part_of_the_configuration(void)
+{
+    if (getenv("SIEVE_TEST_SMALL")) {
+        skip("SIEVE_TEST_SMALL");
+        return;
+    }
+    const char *bars = "P2 4 2 255 0 255 0 255 255 0 255 0\n", *blue = "P3 1 1 255 0 0 255\n";
+    run_shell("printf '%s' >bars.pgm; printf '%s' >blue.ppm; printf '%s' >same.pgm", bars, blue,
+              bars);
+    const char *lists[] = {"bars.pgm,blue.ppm", "same.pgm,blue.ppm", "blue.ppm,bars.pgm"};
+    char *hashes[3];
+    for (int i = 0; i < 3; i++) {
+        Text options = {0};
+        text_append(&options,
+                    "--attack image-bi+ --trigger-images %s --out pictures%d --json pictures.json",
+                    lists[i], i);
+        succeeded(run_cells("if", options.text));
+        Json *record = read_json("pictures.json");
+        check(strstr(json_get_string(record, "command", ""), lists[i]), "the command names them");
+        hashes[i] = copy_string(json_get_string(record, "config_hash", ""));
+        json_free(record);
+        text_free(&options);
+    }
+    check(strcmp(hashes[0], hashes[1]) == 0, "the same pictures under another name");
+    check(strcmp(hashes[0], hashes[2]) != 0, "in another order");
+    same_files("pictures0", "pictures1");
+    for (int i = 0; i < 3; i++) free(hashes[i]);
+    Outcome o = run_cells("if", "--attack image-bi+ --trigger-images bars.pgm,no.png --out no");
+    check(o.status == 1 && strstr(o.errors, "no.png"), "status %d: '%s'", o.status, o.errors);
+    o = run_cells("if", "--attack wanet --trigger-images bars.pgm --out no");
+    check(o.status == 2 && strstr(o.errors, "wanet"), "status %d: '%s'", o.status, o.errors);
+}
+
 static void a_finished_attack_without_its_networks_is_refused(void)
 {
     const char *options = "--attack input-aware --out lost --set input-aware.pretrain=1";
@@ -427,6 +460,8 @@ int main(int argc, char **argv)
         {"all_target_mode_has_no_target", all_target_mode_has_no_target},
         {"the_target_is_the_one_asked_for", the_target_is_the_one_asked_for},
         {"every_attack_runs_and_is_found_again", every_attack_runs_and_is_found_again},
+        {"the_users_pictures_are_part_of_the_configuration",
+         the_users_pictures_are_part_of_the_configuration},
         {"a_finished_attack_without_its_networks_is_refused",
          a_finished_attack_without_its_networks_is_refused},
         {"trained_weights_can_be_loaded", trained_weights_can_be_loaded},
