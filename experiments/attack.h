@@ -33,6 +33,7 @@ typedef struct PoisonedBatch {
 typedef struct AttackMethod {
     const char *name, *title;
     Settings settings;
+    Settings training;   // better values for some of the classifier's settings; NULL: none
     bool takes_pictures; // the user's own as triggers: attack->pictures
     // Draws the triggers from attack->seed, makes the networks; NULL: nothing to do.
     bool (*create)(Attack *attack, Error *error);

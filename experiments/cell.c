@@ -136,7 +136,8 @@ static Json *classifier_config(const Subject *s, const char *model)
     json_set(config, "attack_settings", json_copy(s->attack.settings));
     if (s->trigger_images.count > 0)
         json_set(config, "trigger_images", trigger_images_hashes(&s->trigger_images));
-    Json *settings = settings_resolve(classifier_settings, "classifier", o->scale, &o->overrides);
+    Json *settings = settings_resolve_better(classifier_settings, s->attack.method->training,
+                                             "classifier", o->scale, &o->overrides);
     augmentation_complete(settings, &s->source->augmentation);
     json_set(config, "classifier_settings", settings);
     return config;

@@ -14,6 +14,9 @@ static const Setting settings[] = {
     {"rate", 0.2, 0.1, "poisoning rate: share of training images with a trigger", {0, 1, false}},
     {"alpha", 0.1, 0.1, "blending ratio", {0, 1, false}},
     {0}};
+static const Setting classifier_values[] = {
+    {"epochs", 12, 30, "a faint trigger is learned late", {1, 1e5, true}},
+    {0}};
 // clang-format on
 
 static void to_image(const Attack *attack, const Picture *picture, float *image)
@@ -45,6 +48,7 @@ static bool create(Attack *attack, Error *error)
 const AttackMethod attack_image_bi_plus = {.name = "image-bi+",
                                            .title = "image-BI+",
                                            .settings = settings,
+                                           .training = classifier_values,
                                            .takes_pictures = true,
                                            .create = create,
                                            .free = blended_free,
