@@ -123,9 +123,24 @@ Tensor *conv_norm_forward(const Conv2dLayer *conv, const BatchNormLayer *norm, T
     return conv2d_frozen(x, conv->weight, s.scale, s.shift, conv->how, relu);
 }
 
+static bool drops(Mode mode)
+{
+    return mode.training && !mode.without_dropout;
+}
+
+static RandomKey mask_key(const char *name, Mode mode)
+{
+    mode.key.purpose ^= random_purpose(name);
+    return mode.key;
+}
+
 Tensor *dropout_forward(Tensor *x, float probability, const char *name, Mode mode)
 {
-    if (!mode.training || mode.without_dropout) return x;
-    mode.key.purpose ^= random_purpose(name);
-    return dropout(x, probability, mode.key);
+    return drops(mode) ? dropout(x, probability, mask_key(name, mode)) : x;
+}
+
+Tensor *dropout_pool_relu_forward(Tensor *x, float probability, const char *name, Pool2d how,
+                                  Mode mode)
+{
+    return dropout_pool_relu_over(x, drops(mode) ? probability : 0, mask_key(name, mode), how);
 }
