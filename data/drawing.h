@@ -18,8 +18,8 @@ double between(Draws *draws, double low, double high);
 // Draws one image (height x width x channels) of a class; key is the sample's own.
 typedef void DrawImage(const void *context, RandomKey key, int label, uint8_t *image);
 
-// Fills the data set, whose name, size and classes are set, with `count` samples; half is "train" or
-// "test". Refused where the count is not possible.
+// Fills the data set, whose name, size and classes are set, with `count` samples; half is "train"
+// or "test". Refused where the count is not possible.
 bool draw_half(Dataset *dataset, const char *half, int64_t count, uint64_t seed, DrawImage *draw,
                const void *context, Error *error);
 

@@ -1,6 +1,6 @@
-// A face is an outline (with a rim in another colour) and on it marks: lines, discs, rings, triangles
-// and lettering. Each pixel takes the mean of nine points, so that only + - * / and comparisons are
-// needed.
+// A face is an outline (with a rim in another colour) and on it marks: lines, discs, rings,
+// triangles and lettering. Each pixel takes the mean of nine points, so that only + - * / and
+// comparisons are needed.
 #include "data/sign_faces.h"
 
 #include <stdbool.h>
@@ -162,7 +162,8 @@ const char *const sign_classes[SIGN_CLASSES] = {
     "ahead or right", "ahead or left", "keep right",     "keep left",     "roundabout",
     "parking",        "foot path",     "end of priority"};
 
-// ---- Lettering: the strokes of a character on a grid of 3 x 5 points; each two digits are a point.
+// ---- Lettering: the strokes of a character on a grid of 3 x 5 points; each two digits are a
+// point.
 
 typedef struct Letter {
     char name;

@@ -99,8 +99,8 @@ typedef struct Projection {
     double m[3][3];
 } Projection;
 
-// The inverse of the projection that turns, shears, shrinks, tilts and shifts the face; adjugate, as
-// a factor makes no difference.
+// The inverse of the projection that turns, shears, shrinks, tilts and shifts the face; adjugate,
+// as a factor makes no difference.
 static Projection draw_projection(Draws *draws)
 {
     uint32_t angle = turn_of_degrees(between(draws, -rotation_degrees, rotation_degrees));

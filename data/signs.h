@@ -1,5 +1,5 @@
-// The built-in data set in colour: traffic signs that the program draws itself, 32x32, 43 classes, in
-// the manner of GTSRB: in front of something, under some light, seen at an angle, more or less
+// The built-in data set in colour: traffic signs that the program draws itself, 32x32, 43 classes,
+// in the manner of GTSRB: in front of something, under some light, seen at an angle, more or less
 // sharp. Sample i is a function of (seed, half, i) alone, and the same bits on every machine; every
 // 43 samples in a row hold each sign once.
 #ifndef SIEVE_DATA_SIGNS_H

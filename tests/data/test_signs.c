@@ -1,5 +1,5 @@
-// data/signs.c: the drawn signs are balanced, a function of (seed, half, place) alone, the same bits
-// on every machine (their digest stands here), and no two faces look alike.
+// data/signs.c: the drawn signs are balanced, a function of (seed, half, place) alone, the same
+// bits on every machine (their digest stands here), and no two faces look alike.
 #include "data/signs.h"
 
 #include <math.h>
@@ -27,7 +27,8 @@ static void the_bits_are_the_same_on_every_machine(void)
     char hex[65];
     draw(0, 860, &train, &test);
     dataset_digest(&train, &test, hex);
-    check(strcmp(hex, "0d1b889457e7719e9696792024474d7d5e555c2dbfc6fd1e0dfa3797941ccb42") == 0, "labels and images: %s", hex);
+    check(strcmp(hex, "0d1b889457e7719e9696792024474d7d5e555c2dbfc6fd1e0dfa3797941ccb42") == 0,
+          "labels and images: %s", hex);
     dataset_free(&train);
     dataset_free(&test);
 }
