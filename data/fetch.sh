@@ -15,7 +15,8 @@ END
 }
 
 # One line a file: data set, file, SHA-256 (- where none is published), address. The checksums: MNIST's as listed in
-# datasets-mila/datasets--mnist, the others in tensorflow/datasets (tensorflow_datasets/url_checksums).
+# datasets-mila/datasets--mnist, Imagenette's as in FastAI.jl (the archive was packed anew since older lists), the others
+# in tensorflow/datasets (tensorflow_datasets/url_checksums).
 files() {
     cat <<'END'
 mnist train-images-idx3-ubyte.gz 440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609 https://ossci-datasets.s3.amazonaws.com/mnist/train-images-idx3-ubyte.gz
@@ -26,10 +27,10 @@ cifar10 cifar-10-binary.tar.gz c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddd
 gtsrb GTSRB_Final_Training_Images.zip - https://sid.erda.dk/public/archives/daaeac0d7ce1152aea9b61d9f1e19370/GTSRB_Final_Training_Images.zip
 gtsrb GTSRB_Final_Test_Images.zip - https://sid.erda.dk/public/archives/daaeac0d7ce1152aea9b61d9f1e19370/GTSRB_Final_Test_Images.zip
 gtsrb GTSRB_Final_Test_GT.zip - https://sid.erda.dk/public/archives/daaeac0d7ce1152aea9b61d9f1e19370/GTSRB_Final_Test_GT.zip
-celeba img_align_celeba.zip 46fb89443c578308acf364d7d379fe1b9efb793042c0af734b6112e4fd3a8c74 https://drive.usercontent.google.com/download?id=0B7EVK8r0v71pZjFTYXZWM3FlRnM&export=download&confirm=t
+celeba img_align_celeba.zip 46fb89443c578308acf364d7d379fe1b9efb793042c0af734b6112e4fd3a8c74 https://s3.amazonaws.com/pytorch-tutorial-assets/img_align_celeba.zip
 celeba list_attr_celeba.txt f0e5da289d5ccf75ffe8811132694922b60f2af59256ed362afa03fefba324d0 https://drive.usercontent.google.com/download?id=0B7EVK8r0v71pblRyaVFSWGxPY0U&export=download&confirm=t
 celeba list_eval_partition.txt fc955bcb3ef8fbdf7d5640d9a8693a8431b5f2ee291a5c1449a1549e7e073fe7 https://drive.usercontent.google.com/download?id=0B7EVK8r0v71pY0NSMzRuSXJEVkk&export=download&confirm=t
-imagenet10 imagenette2-320.tgz 5020a9130cea0348272823cb12d2db7e981c6f2afa3dce71ccd5b8013005c55e https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-320.tgz
+imagenet10 imagenette2-320.tgz 569b4497c98db6dd29f335d1f109cf315fe127053cedf69010d047f0188e158c https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-320.tgz
 END
 }
 
