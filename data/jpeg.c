@@ -352,10 +352,13 @@ static void samples_from_coefficients(const JpegComponent *component)
     for (int y = 0; y < component->stored_y; y++)
         for (int x = 0; x < component->stored_x; x++, coefficients += JPEG_BLOCK) {
             int16_t block[JPEG_BLOCK];
-            for (int k = 0; k < JPEG_BLOCK; k++)
+            unsigned places = 0;
+            for (unsigned k = 0; k < JPEG_BLOCK; k++) {
                 block[k] = (int16_t)(coefficients[k] * component->divisors[k]);
+                places |= block[k] ? k : 0;
+            }
             uint8_t *to = component->samples + (size_t)y * 8 * component->stride + (size_t)x * 8;
-            jpeg_inverse_dct(block, to, component->stride);
+            jpeg_inverse_dct(block, places, to, component->stride);
         }
 }
 

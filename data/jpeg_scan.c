@@ -113,9 +113,9 @@ static bool take_dc(Decoder *decoder, int i, int *value)
     return true;
 }
 
-// The coefficients behind the first one. *filled: whether there is one.
+// The coefficients behind the first one, and their places, or-ed together.
 static bool take_ac(Decoder *decoder, const JpegHuffman *huffman, const uint16_t *divisors,
-                    int16_t *block, bool *filled)
+                    int16_t *block, unsigned *places)
 {
     Bits bits = decoder->bits; // in registers
     int k = 1;
@@ -140,8 +140,8 @@ static bool take_ac(Decoder *decoder, const JpegHuffman *huffman, const uint16_t
         }
         int place = jpeg_natural_order[k++];
         block[place] = (int16_t)(value * divisors[place]);
+        *places |= (unsigned)place;
     }
-    *filled = k > 1;
     decoder->bits = bits;
     return k <= JPEG_BLOCK;
 }
@@ -156,15 +156,11 @@ static bool sequential_block(Decoder *decoder, int i, int x, int y)
     const JpegComponent *component = decoder->scan->components[i];
     int16_t block[JPEG_BLOCK] = {0};
     int dc;
-    bool filled = false;
+    unsigned places = 0;
     if (!take_dc(decoder, i, &dc)) return false;
     block[0] = (int16_t)(dc * component->divisors[0]);
-    if (!take_ac(decoder, decoder->scan->ac[i], component->divisors, block, &filled)) return false;
-    uint8_t *to = samples_of(component, x, y);
-    if (filled)
-        jpeg_inverse_dct(block, to, component->stride);
-    else
-        jpeg_inverse_dct_flat(block[0], to, component->stride);
+    if (!take_ac(decoder, decoder->scan->ac[i], component->divisors, block, &places)) return false;
+    jpeg_inverse_dct(block, places, samples_of(component, x, y), component->stride);
     return true;
 }
 
