@@ -25,7 +25,7 @@ for source in "$@"; do
         -D_GNU_SOURCE -I. -o "$out/$name" "$source" core/angle.c core/error.c core/file.c core/json*.c \
         core/random.c core/safetensors.c core/sha256.c core/thread.c data/*.c -lm -pthread
     mkdir -p "$out/corpus-$name"
-    if "$out/$name" -max_total_time="${FUZZ_SECONDS:-300}" -rss_limit_mb=4096 -max_len=16384 -artifact_prefix="$out/" \
+    if "$out/$name" -max_total_time="${FUZZ_SECONDS:-300}" -rss_limit_mb=4096 -max_len=4096 -artifact_prefix="$out/" \
         "$out/corpus-$name" $(seeds "$name") >"$out/$name.log" 2>&1; then
         echo "ok $name: $(sed -n 's/^Done \(.*\)$/\1/p' "$out/$name.log")"
     else
