@@ -56,11 +56,12 @@ static bool damaged(Stream *stream, const char *reason)
 
 // ---- Bits
 
-static uint64_t little_endian_64(const uint8_t *p)
+// Written out, compilers make one load of it.
+static inline uint64_t little_endian_64(const uint8_t *p)
 {
-    uint64_t value = 0;
-    for (int i = 0; i < 8; i++) value |= (uint64_t)p[i] << (8 * i);
-    return value;
+    return p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+           (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
+           (uint64_t)p[7] << 56;
 }
 
 // Fills up to at least 56 bits, or to all that is left. The quick way may place bits above

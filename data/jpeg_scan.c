@@ -25,14 +25,20 @@ typedef struct Bits {
     const uint8_t *next, *end; // of the segment
 } Bits;
 
+// Written out, compilers make one load of it.
+static inline uint64_t big_endian_64(const uint8_t *p)
+{
+    return (uint64_t)p[0] << 56 | (uint64_t)p[1] << 48 | (uint64_t)p[2] << 40 |
+           (uint64_t)p[3] << 32 | (uint64_t)p[4] << 24 | (uint64_t)p[5] << 16 |
+           (uint64_t)p[6] << 8 | p[7];
+}
+
 // At least 57 bits. Behind the end there are zeros: each block may be decoded without a look at
 // the end, for which exhausted() asks afterwards.
 static inline void refill(Bits *bits)
 {
     if (bits->end - bits->next >= 8) {
-        uint64_t bytes = 0;
-        for (int i = 0; i < 8; i++) bytes = bytes << 8 | bits->next[i];
-        bits->word |= bytes >> bits->count;
+        bits->word |= big_endian_64(bits->next) >> bits->count;
         bits->next += (63 - bits->count) >> 3;
         bits->count |= 56;
         return;
