@@ -120,13 +120,15 @@ static Picture decoded(const char *what, const File *file, int width, int height
     return picture;
 }
 
+// Green and blue do not count in a picture of one channel.
 static void is(const char *what, const Picture *picture, int x, int y, int red, int green, int blue)
 {
     if (!picture->pixels) return;
     const uint8_t *p = picture->pixels + (y * picture->width + x) * picture->channels;
-    bool same = picture->channels == 1 ? p[0] == red : p[0] == red && p[1] == green && p[2] == blue;
-    check(same, "%s: (%d, %d) is %d %d %d, not %d %d %d", what, x, y, p[0], p[1], p[2], red, green,
-          blue);
+    int expected[3] = {red, green, blue};
+    for (int i = 0; i < picture->channels; i++)
+        check(p[i] == expected[i], "%s: (%d, %d) channel %d is %d, not %d", what, x, y, i, p[i],
+              expected[i]);
 }
 
 static void refused(const char *what, const File *file, size_t size, const char *reason)
