@@ -5,7 +5,6 @@
 // Sequential scans bring whole blocks, which become samples at once. The scans of a progressive
 // picture (T.81, annex G) each bring some coefficients of every block, or one more bit of them; the
 // samples come from the sum of all.
-#include <stdlib.h>
 #include <string.h>
 #include "data/jpeg_parts.h"
 
