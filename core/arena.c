@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include "core/error.h"
+#include "core/kernels.h"
 
 enum { ALIGNMENT = 64 };
 static const int64_t FIRST_BLOCK = 1 << 20;
@@ -13,36 +14,43 @@ typedef struct Block {
 } Block;
 
 struct Arena {
+    const DeviceMemory *memory;
     Block *block; // the newest; the one that is filled
     int64_t used; // bytes in all blocks
 };
 
-static Block *block_create(int64_t size, Block *previous)
+static Block *block_create(const Arena *arena, int64_t size, Block *previous)
 {
     Block *block = allocate(sizeof *block);
-    *block = (Block){previous, size, 0, allocate_pages((uint64_t)size)};
+    *block = (Block){.previous = previous, .size = size};
+    block->memory = arena->memory ? arena->memory->allocate(size) : allocate_pages((uint64_t)size);
     return block;
 }
 
-static void blocks_free(Block *block)
+static void blocks_free(const Arena *arena)
 {
-    while (block) {
+    for (Block *block = arena->block; block;) {
         Block *previous = block->previous;
-        free(block->memory);
+        if (arena->memory)
+            arena->memory->release(block->memory);
+        else
+            free(block->memory);
         free(block);
         block = previous;
     }
 }
 
-Arena *arena_create(void)
+Arena *arena_create(const DeviceMemory *memory)
 {
-    return allocate_zeroed(sizeof(Arena));
+    Arena *arena = allocate_zeroed(sizeof *arena);
+    arena->memory = memory;
+    return arena;
 }
 
 void arena_free(Arena *arena)
 {
     if (!arena) return;
-    blocks_free(arena->block);
+    blocks_free(arena);
     free(arena);
 }
 
@@ -53,7 +61,7 @@ void *arena_allocate(Arena *arena, int64_t bytes)
     if (!block || block->size - block->used < bytes) {
         int64_t size = block ? 2 * block->size : FIRST_BLOCK;
         while (size < bytes) size *= 2;
-        block = arena->block = block_create(size, block);
+        block = arena->block = block_create(arena, size, block);
     }
     void *memory = block->memory + block->used;
     block->used += bytes;
@@ -67,8 +75,8 @@ void arena_reset(Arena *arena)
     if (block && block->previous) { // it took several: next time one block holds it all
         int64_t size = FIRST_BLOCK;
         while (size < arena->used + arena->used / 8) size *= 2;
-        blocks_free(block);
-        arena->block = block_create(size, NULL);
+        blocks_free(arena);
+        arena->block = block_create(arena, size, NULL);
     } else if (block) {
         block->used = 0;
     }

@@ -7,8 +7,9 @@
 #include <stdint.h>
 
 typedef struct Arena Arena;
+struct DeviceMemory;
 
-Arena *arena_create(void);
+Arena *arena_create(const struct DeviceMemory *memory); // NULL: the program's own
 void arena_free(Arena *arena);
 
 // 64-byte aligned memory with undefined contents, valid until the next reset.

@@ -80,6 +80,7 @@ typedef struct PoolShape {
 typedef struct ResampleShape {
     int64_t batch, in_height, in_width, channels, out_height, out_width;
     int taps; // 1 nearest, 2 bilinear, 4 bicubic
+    bool align_corners; // from it and taps a device makes tables of its own; these are the host's
     const int32_t *row_index, *column_index;
     const float *row_weight, *column_weight;
 } ResampleShape;
@@ -111,8 +112,17 @@ typedef struct AdamStep {
     float correction1, correction2; // 1 - beta1^t and sqrt(1 - beta2^t), from the caller
 } AdamStep;
 
+// Where a device keeps its arrays. Nothing crosses between it and the program but through these.
+typedef struct DeviceMemory {
+    void *(*allocate)(int64_t bytes); // 256-byte aligned, contents undefined; never NULL
+    void (*release)(void *memory);    // NULL is allowed
+    void (*to_device)(int64_t bytes, const void *host, void *device);
+    void (*to_host)(int64_t bytes, const void *device, void *host); // waits for the kernels before
+} DeviceMemory;
+
 typedef struct Kernels {
     const char *name; // "avx2"
+    const DeviceMemory *memory; // of all arrays below; NULL: the program's own memory
     bool fused; // multiply-add in one rounding: same bits as every other fused instruction set
 
     // core/cpu/kernels/gemm.c, conv.c (direct, or 3x3 and 5x5 with stride 1 by Winograd's). bias

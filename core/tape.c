@@ -11,18 +11,17 @@
 #include "core/arena.h"
 #include "core/error.h"
 
-// In front of an intermediate's gradient. An array that several tensors have as their gradient
-// (identity, reshape, both sides of a sum) is changed by none of them; without users it is a spare.
+// An intermediate's gradient. An array that several tensors have as their gradient (identity,
+// reshape, both sides of a sum) is changed by none of them; without users it is a spare.
 typedef struct Gradient {
     int users;
     int64_t bytes;
+    float *values;
     struct Gradient *next; // in the list of spares
-    char padding[40];      // the values begin at a cache line
 } Gradient;
-_Static_assert(sizeof(Gradient) == 64, "a gradient's values are not aligned");
 
 struct Tape {
-    Arena *arena;
+    Arena *arena, *values; // tensors and nodes; the arrays, where these are on another device
     Gradient *spares;
     const Kernels *kernels;
     bool recording;
@@ -35,7 +34,8 @@ struct Tape {
 Tape *tape_create(const Kernels *kernels)
 {
     Tape *tape = allocate_zeroed(sizeof *tape);
-    tape->arena = arena_create();
+    tape->arena = arena_create(NULL);
+    if (kernels->memory) tape->values = arena_create(kernels->memory);
     tape->kernels = kernels;
     tape->recording = true;
     return tape;
@@ -46,6 +46,7 @@ void tape_free(Tape *tape)
     if (!tape) return;
     tape_reset(tape);
     arena_free(tape->arena);
+    arena_free(tape->values);
     free(tape->nodes);
     free(tape->written);
     free(tape);
@@ -58,6 +59,7 @@ void tape_reset(Tape *tape)
     tape->count = 0;
     tape->spares = NULL;
     arena_reset(tape->arena);
+    if (tape->values) arena_reset(tape->values);
 }
 
 void tape_record(Tape *tape, bool recording)
@@ -77,6 +79,11 @@ const Kernels *tape_kernels(const Tape *tape)
 
 void *tape_allocate(Tape *tape, int64_t bytes)
 {
+    return arena_allocate(tape->values ? tape->values : tape->arena, bytes);
+}
+
+void *tape_allocate_host(Tape *tape, int64_t bytes)
+{
     return arena_allocate(tape->arena, bytes);
 }
 
@@ -84,8 +91,9 @@ static Tensor *blank(Tape *tape, TensorType type, int rank, const int64_t *shape
 {
     if (rank < 0 || rank > TENSOR_MAX_RANK)
         panic("tensor of rank %d: ranks are 0 to %d", rank, TENSOR_MAX_RANK);
-    Tensor *tensor = tape_allocate(tape, (int64_t)sizeof *tensor);
+    Tensor *tensor = tape_allocate_host(tape, (int64_t)sizeof *tensor);
     memset(tensor, 0, sizeof *tensor);
+    tensor->memory = tape->kernels->memory;
     tensor->type = type;
     tensor->rank = rank;
     tensor->count = 1;
@@ -111,8 +119,16 @@ Tensor *tape_tensor_int(Tape *tape, int rank, const int64_t *shape)
     return tensor;
 }
 
+static void require_same_device(const Tape *tape, const Tensor *tensor)
+{
+    if (tensor->memory != tape->kernels->memory)
+        panic("a tensor of shape %s is not on the tape's device (%s)", shape_text(tensor),
+              tape->kernels->name);
+}
+
 Tensor *tape_input(Tape *tape, const Tensor *tensor)
 {
+    require_same_device(tape, tensor);
     Tensor *input = blank(tape, tensor->type, tensor->rank, tensor->shape);
     input->data = tensor->data;
     input->ints = tensor->ints;
@@ -135,6 +151,8 @@ Tape *tape_of(int count, Tensor *const *inputs)
         tape = inputs[i]->tape;
     }
     if (!tape) panic("no input of this operator is on a tape: pass data through tape_input");
+    for (int i = 0; i < count; i++)
+        if (inputs[i]) require_same_device(tape, inputs[i]);
     return tape;
 }
 
@@ -151,14 +169,14 @@ void record(Tensor *y, void (*backward_of_node)(Node *), int count, Tensor *cons
         tape->capacity = tape->capacity ? 2 * tape->capacity : 256;
         tape->nodes = reallocate(tape->nodes, (size_t)tape->capacity * sizeof *tape->nodes);
     }
-    Node *node = tape_allocate(tape, (int64_t)sizeof *node);
+    Node *node = tape_allocate_host(tape, (int64_t)sizeof *node);
     memset(node, 0, sizeof *node);
     node->backward = backward_of_node;
     node->output = y;
     node->input_count = count;
     memcpy(node->inputs, inputs, (size_t)count * sizeof *inputs);
     if (saved_bytes > 0)
-        node->saved = memcpy(tape_allocate(tape, saved_bytes), saved, (size_t)saved_bytes);
+        node->saved = memcpy(tape_allocate_host(tape, saved_bytes), saved, (size_t)saved_bytes);
     y->needs_grad = true;
     tape->nodes[tape->count++] = node;
 }
@@ -178,32 +196,34 @@ static void mark_written(Tape *tape, Tensor *tensor)
     tape->written[tape->written_count++] = tensor;
 }
 
-static Gradient *gradient_of(float *values)
-{
-    return (Gradient *)(void *)values - 1;
-}
-
 // An array for a gradient of this tensor, with one user.
-static float *gradient_create(Tape *tape, const Tensor *tensor)
+static Gradient *gradient_create(Tape *tape, const Tensor *tensor)
 {
     int64_t bytes = tensor->count * 4;
     Gradient **link = &tape->spares;
     while (*link && (*link)->bytes != bytes) link = &(*link)->next;
     Gradient *gradient = *link;
-    if (gradient)
+    if (gradient) {
         *link = gradient->next;
-    else
-        gradient = tape_allocate(tape, (int64_t)sizeof *gradient + bytes);
-    *gradient = (Gradient){.users = 1, .bytes = bytes};
-    return (float *)(void *)(gradient + 1);
+    } else {
+        gradient = tape_allocate_host(tape, (int64_t)sizeof *gradient);
+        *gradient = (Gradient){.bytes = bytes, .values = tape_allocate(tape, bytes)};
+    }
+    gradient->users = 1;
+    return gradient;
 }
 
-static void gradient_release(Tape *tape, float *values)
+static void gradient_release(Tape *tape, Gradient *gradient)
 {
-    Gradient *gradient = gradient_of(values);
     if (--gradient->users > 0) return;
     gradient->next = tape->spares;
     tape->spares = gradient;
+}
+
+static void set_gradient(Tensor *tensor, Gradient *gradient)
+{
+    tensor->gradient = gradient;
+    tensor->grad = gradient->values;
 }
 
 float *grad_begin(Node *node, int i)
@@ -211,19 +231,25 @@ float *grad_begin(Node *node, int i)
     Tensor *input = node->inputs[i];
     if (!input || !input->needs_grad) return NULL;
     Tape *tape = node->output->tape;
-    if (input->grad_written) return node->pending[i] = gradient_create(tape, input);
-    if (input->tape) input->grad = gradient_create(tape, input);
-    return node->pending[i] = input->grad;
+    node->writing[i] = true;
+    if (input->grad_written) {
+        node->pending[i] = gradient_create(tape, input);
+        return node->pending[i]->values;
+    }
+    if (input->tape) set_gradient(input, gradient_create(tape, input));
+    return input->grad;
 }
 
 float *grad_begin_over(Node *node, int i)
 {
     Tensor *input = node->inputs[i], *output = node->output;
     bool free_to_take = input && input->needs_grad && input->tape && !input->grad_written &&
-                        input->count == output->count && gradient_of(output->grad)->users == 1;
+                        input->count == output->count && output->gradient->users == 1;
     if (!free_to_take) return grad_begin(node, i);
-    gradient_of(output->grad)->users++;
-    return node->pending[i] = input->grad = output->grad;
+    output->gradient->users++;
+    set_gradient(input, output->gradient);
+    node->writing[i] = true;
+    return input->grad;
 }
 
 // y = a + b of equal shapes.
@@ -241,20 +267,21 @@ float *grad_begin_or_spare(Node *node, int i)
 
 void grad_end(Node *node, int i)
 {
+    if (!node->writing[i]) return;
     Tensor *input = node->inputs[i];
     Tape *tape = node->output->tape;
-    float *written = node->pending[i];
+    Gradient *pending = node->pending[i];
+    node->writing[i] = false;
     node->pending[i] = NULL;
-    if (!written) return;
-    if (written == input->grad) {
+    if (!pending) {
         mark_written(tape, input);
-    } else if (input->tape && gradient_of(input->grad)->users > 1) {
-        add_arrays(tape->kernels, input->count, input->grad, written, written);
-        gradient_release(tape, input->grad);
-        input->grad = written;
+    } else if (input->tape && input->gradient->users > 1) {
+        add_arrays(tape->kernels, input->count, input->grad, pending->values, pending->values);
+        gradient_release(tape, input->gradient);
+        set_gradient(input, pending);
     } else {
-        tape->kernels->accumulate(input->count, 1, written, input->grad);
-        gradient_release(tape, written);
+        tape->kernels->accumulate(input->count, 1, pending->values, input->grad);
+        gradient_release(tape, pending);
     }
 }
 
@@ -270,8 +297,8 @@ void grad_pass(Node *node, int i)
         grad_end(node, i);
         return;
     }
-    input->grad = gradient;
-    gradient_of(gradient)->users++;
+    set_gradient(input, node->output->gradient);
+    input->gradient->users++;
     mark_written(node->output->tape, input);
 }
 
@@ -283,7 +310,7 @@ static void run_backward(Tape *tape, const Tensor *root)
         if (!output->grad_written) continue;
         tape->nodes[i]->backward(tape->nodes[i]);
         output->grad_written = false;
-        gradient_release(tape, output->grad);
+        gradient_release(tape, output->gradient);
         if (output != root) output->grad = NULL;
     }
 }
@@ -292,8 +319,8 @@ static Tape *start(Tensor *y)
 {
     if (!y->tape || !y->needs_grad)
         panic("backward: the tensor of shape %s does not depend on any parameter", shape_text(y));
-    y->grad = gradient_create(y->tape, y);
-    gradient_of(y->grad)->users++; // the caller: the root's gradient stays, unchanged
+    set_gradient(y, gradient_create(y->tape, y));
+    y->gradient->users++; // the caller: the root's gradient stays, unchanged
     y->grad_written = true;
     return y->tape;
 }

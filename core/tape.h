@@ -34,7 +34,7 @@ Tensor *detach(Tensor *x);
 // before a reset add up; a parameter that loss does not reach keeps grad_written false.
 void backward(Tensor *loss);
 
-// The same with a given gradient of y, of y's shape.
+// The same with a given gradient of y, of y's shape, on y's device.
 void backward_from(Tensor *y, const float *gradient);
 
 // ---- For operators (core/ops)
@@ -50,13 +50,16 @@ struct Node {
     int input_count;
     void *saved; // what the forward pass keeps for the backward pass, in the arena; the operator's
                  // own struct
-    float *pending[NODE_MAX_INPUTS];
+    bool writing[NODE_MAX_INPUTS];             // between grad_begin and grad_end ..
+    struct Gradient *pending[NODE_MAX_INPUTS]; // .. into this; NULL: straight into the input's grad
 };
 
 // The tape of the first input that has one; stops the program where none has.
 Tape *tape_of(int count, Tensor *const *inputs);
 const Kernels *tape_kernels(const Tape *tape);
-void *tape_allocate(Tape *tape, int64_t bytes); // 64-byte aligned, undefined contents
+// 64-byte aligned, contents undefined: on the device, for kernels; and in the program's own memory.
+void *tape_allocate(Tape *tape, int64_t bytes);
+void *tape_allocate_host(Tape *tape, int64_t bytes);
 
 // Enters y = op(inputs) when recording and when an input needs a gradient (y then needs one too).
 // saved_bytes of `saved` are copied into the arena.

@@ -53,14 +53,22 @@ Tensor *parameter_create(int rank, const int64_t *shape)
     return tensor;
 }
 
+static void release_values(const DeviceMemory *memory, void *values)
+{
+    if (memory)
+        memory->release(values);
+    else
+        free(values);
+}
+
 void tensor_free(Tensor *tensor)
 {
     if (!tensor) return;
     if (tensor->tape)
         panic("tensor_free: this tensor of shape %s belongs to a tape", shape_text(tensor));
-    free(tensor->data);
-    free(tensor->ints);
-    free(tensor->grad);
+    release_values(tensor->memory, tensor->data);
+    release_values(tensor->memory, tensor->ints);
+    release_values(tensor->memory, tensor->grad);
     tensor_freeze(tensor, false);
     free(tensor);
 }
@@ -72,6 +80,56 @@ void tensor_freeze(Tensor *tensor, bool frozen)
         free(tensor->prepared[i]);
         tensor->prepared[i] = NULL;
     }
+}
+
+// The array as it is wanted on the other device, the old one given back.
+static void *moved(const Tensor *tensor, void *values, const DeviceMemory *memory)
+{
+    if (!values) return NULL;
+    int64_t bytes = tensor->count * 4;
+    float *host = tensor->memory ? allocate_values(tensor->count) : values;
+    if (tensor->memory) {
+        tensor->memory->to_host(bytes, values, host);
+        tensor->memory->release(values);
+    }
+    if (!memory) return host;
+    void *device = memory->allocate(bytes);
+    memory->to_device(bytes, host, device);
+    free(host);
+    return device;
+}
+
+void tensor_move(Tensor *tensor, const DeviceMemory *memory)
+{
+    if (tensor->tape)
+        panic("tensor_move: this tensor of shape %s belongs to a tape", shape_text(tensor));
+    if (tensor->memory == memory) return;
+    tensor_freeze(tensor, tensor->frozen); // forgets what was made of it
+    tensor->data = moved(tensor, tensor->data, memory);
+    tensor->ints = moved(tensor, tensor->ints, memory);
+    tensor->grad = moved(tensor, tensor->grad, memory);
+    tensor->memory = memory;
+}
+
+static void *values_of(const Tensor *tensor)
+{
+    return tensor->type == TENSOR_INT ? (void *)tensor->ints : tensor->data;
+}
+
+void tensor_read(const Tensor *tensor, void *values)
+{
+    if (tensor->memory)
+        tensor->memory->to_host(tensor->count * 4, values_of(tensor), values);
+    else
+        memcpy(values, values_of(tensor), (size_t)tensor->count * 4);
+}
+
+void tensor_write(Tensor *tensor, const void *values)
+{
+    if (tensor->memory)
+        tensor->memory->to_device(tensor->count * 4, values, values_of(tensor));
+    else
+        memcpy(values_of(tensor), values, (size_t)tensor->count * 4);
 }
 
 bool same_shape(const Tensor *a, const Tensor *b)
@@ -99,5 +157,7 @@ float tensor_value(const Tensor *tensor)
 {
     if (tensor->count != 1 || tensor->type != TENSOR_FLOAT)
         panic("tensor_value: shape %s is not a single float", shape_text(tensor));
-    return tensor->data[0];
+    float value;
+    tensor_read(tensor, &value);
+    return value;
 }

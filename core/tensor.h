@@ -13,29 +13,40 @@ enum { TENSOR_MAX_RANK = KERNEL_MAX_RANK };
 typedef enum TensorType { TENSOR_FLOAT, TENSOR_INT } TensorType;
 
 struct Tape;
+struct Gradient;
 
 typedef struct Tensor {
     TensorType type;
     int rank;
     int64_t shape[TENSOR_MAX_RANK];
-    int64_t count; // product of the shape
-    float *data;   // TENSOR_FLOAT
-    int32_t *ints; // TENSOR_INT
-    float *grad;   // same shape as data; for a persistent tensor allocated with it where needs_grad
+    int64_t count;              // product of the shape
+    const DeviceMemory *memory; // where its arrays are; NULL: the program's own memory
+    float *data;                // TENSOR_FLOAT
+    int32_t *ints;              // TENSOR_INT
+    float *grad; // same shape as data; for a persistent tensor allocated with it where needs_grad
     bool needs_grad;
-    bool grad_written;  // grad holds something since the last step began
-    struct Tape *tape;  // NULL: persistent
+    bool grad_written;         // grad holds something since the last step began
+    struct Tape *tape;         // NULL: persistent
+    struct Gradient *gradient; // the tape's own account of grad
     bool frozen;        // persistent: its values stay, so operators may keep what they make of them
     float *prepared[2]; // a frozen weight for conv2d, for its input gradient; NULL: not yet made
 } Tensor;
 
-// Persistent tensors, zero-filled.
+// Persistent tensors, zero-filled, in the program's own memory.
 Tensor *tensor_create(int rank, const int64_t *shape);
 Tensor *tensor_create_int(int rank, const int64_t *shape);
 void tensor_free(Tensor *tensor); // NULL is allowed
 
 // A persistent tensor whose gradient backward() fills: a parameter.
 Tensor *parameter_create(int rank, const int64_t *shape);
+
+// Moves a persistent tensor, its gradient with it, to a device (NULL: back to the program's own
+// memory).
+void tensor_move(Tensor *tensor, const DeviceMemory *memory);
+
+// All its values (float or int32) between its device and an array of the program, both ways.
+void tensor_read(const Tensor *tensor, void *values);
+void tensor_write(Tensor *tensor, const void *values);
 
 // A shape written in place: tensor_create(SHAPE(128, 28, 28, 1)).
 #define SHAPE(...)                                                               \

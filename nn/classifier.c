@@ -72,6 +72,14 @@ void classifier_free(Classifier *classifier)
     free(classifier);
 }
 
+void classifier_move(Classifier *classifier, const DeviceMemory *memory)
+{
+    parameters_move(&classifier->parameters, memory);
+    if (!classifier->mean) return;
+    tensor_move(classifier->mean, memory);
+    tensor_move(classifier->deviation, memory);
+}
+
 void classifier_set_mean_std(Classifier *classifier, const float *mean, const float *deviation)
 {
     tensor_free(classifier->mean);

@@ -23,6 +23,7 @@ struct Classifier {
 Classifier *classifier_create(const char *name, int height, int width, int channels, int classes,
                               Error *error);
 void classifier_free(Classifier *classifier); // NULL is allowed
+void classifier_move(Classifier *classifier, const DeviceMemory *memory); // as tensor_move
 
 // From now on the network sees (image - mean) / deviation, per channel; nothing happens to images
 // where all means are 0 and all deviations 1.

@@ -62,17 +62,19 @@ void generator_free(Generator *generator)
     free(generator);
 }
 
-// (n, classes): 1 in each row's class, 0 elsewhere.
+// (n, classes): 1 in each row's class, 0 elsewhere, which is the gradient of a maximum that was
+// found there.
 static Tensor *one_hot(Tape *tape, const Tensor *labels, int classes)
 {
+    const Kernels *kernels = tape_kernels(tape);
     int64_t rows = labels->shape[0];
+    for (int64_t row = 0; !labels->memory && row < rows; row++)
+        if (labels->ints[row] < 0 || labels->ints[row] >= classes)
+            panic("class %d is not in 0..%d", labels->ints[row], classes - 1);
     Tensor *y = tape_tensor(tape, SHAPE(rows, classes));
-    memset(y->data, 0, (size_t)y->count * sizeof(float));
-    for (int64_t row = 0; row < rows; row++) {
-        int32_t label = labels->ints[row];
-        if (label < 0 || label >= classes) panic("class %d is not in 0..%d", label, classes - 1);
-        y->data[row * classes + label] = 1;
-    }
+    float *ones = tape_allocate(tape, rows * 4);
+    kernels->fill(rows, 1, ones);
+    kernels->max_backward(rows, classes, 1, labels->ints, ones, y->data);
     return y;
 }
 

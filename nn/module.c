@@ -42,6 +42,11 @@ void parameters_free(Parameters *parameters)
     *parameters = (Parameters){0};
 }
 
+void parameters_move(Parameters *parameters, const DeviceMemory *memory)
+{
+    for (int i = 0; i < parameters->count; i++) tensor_move(parameters->items[i].tensor, memory);
+}
+
 const Parameter *parameters_find(const Parameters *parameters, const char *name)
 {
     for (int i = 0; i < parameters->count; i++)
@@ -102,8 +107,11 @@ void parameter_export(const Parameter *parameter, const float *values, float *st
 static void parameter_import(const Parameter *parameter, const float *stored)
 {
     tensor_freeze(parameter->tensor, parameter->tensor->frozen); // forgets what was made of it
+    float *values = allocate((uint64_t)parameter->tensor->count * sizeof *values);
     for (int64_t i = 0; i < parameter->tensor->count; i++)
-        parameter->tensor->data[memory_index(parameter, i)] = stored[i];
+        values[memory_index(parameter, i)] = stored[i];
+    tensor_write(parameter->tensor, values);
+    free(values);
 }
 
 // ---- Files ----
@@ -115,9 +123,12 @@ void parameters_store(const Parameters *parameters, const char *prefix, Safetens
         char name[2 * NAME_LIMIT];
         snprintf(name, sizeof name, "%s%s", prefix, parameter->name);
         int64_t shape[TENSOR_MAX_RANK];
-        float *stored = allocate((uint64_t)parameter->tensor->count * sizeof(float));
-        parameter_export(parameter, parameter->tensor->data, stored, shape);
+        const uint64_t bytes = (uint64_t)parameter->tensor->count * sizeof(float);
+        float *values = allocate(bytes), *stored = allocate(bytes);
+        tensor_read(parameter->tensor, values);
+        parameter_export(parameter, values, stored, shape);
         safetensors_add(file, name, STORED_F32, parameter->tensor->rank, shape, stored);
+        free(values);
         free(stored);
     }
 }

@@ -106,6 +106,13 @@ void optimizer_free(Optimizer *optimizer)
     free(optimizer);
 }
 
+void optimizer_move(Optimizer *optimizer, const Kernels *kernels)
+{
+    parameters_move(&optimizer->first, kernels->memory);
+    parameters_move(&optimizer->second, kernels->memory);
+    optimizer->kernels = kernels;
+}
+
 void optimizer_step(Optimizer *optimizer)
 {
     for (int i = 0; i < optimizer->count; i++) {

@@ -35,6 +35,10 @@ Optimizer *optimizer_create_sgd(const Parameters *parameters, Sgd how);
 Optimizer *optimizer_create_adam(const Parameters *parameters, Adam how);
 void optimizer_free(Optimizer *optimizer); // NULL is allowed
 
+// Moves the state to the device of these kernels, which compute the steps from now on; the
+// parameters must be moved there too (parameters_move).
+void optimizer_move(Optimizer *optimizer, const Kernels *kernels);
+
 // One step from the gradients; a parameter whose grad_written is false stays as it is, its state
 // too.
 void optimizer_step(Optimizer *optimizer);

@@ -2,7 +2,8 @@
 #include "tests/golden.h"
 
 #include <math.h>
-#include "core/tensor.h"
+#include <string.h>
+#include "core/error.h"
 
 // to_shape[i] = from_shape[dims[i]]; walks the target in order and the source with its steps.
 static void permute_values(int rank, const int64_t *from_shape, const float *from, const int *dims,
@@ -74,4 +75,15 @@ double golden_error(const float *values, const float *expected, int64_t count)
         if (fabs((double)expected[i]) > scale) scale = fabs((double)expected[i]);
     }
     return scale > 0 ? largest / scale : largest;
+}
+
+float *golden_fetch(const Tensor *tensor, const float *values)
+{
+    const int64_t bytes = tensor->count * 4;
+    float *own = allocate((uint64_t)bytes);
+    if (tensor->memory)
+        tensor->memory->to_host(bytes, values, own);
+    else
+        memcpy(own, values, (size_t)bytes);
+    return own;
 }

@@ -3,7 +3,7 @@
 #ifndef SIEVE_TESTS_GOLDEN_H
 #define SIEVE_TESTS_GOLDEN_H
 
-#include <stdint.h>
+#include "core/tensor.h"
 
 typedef enum GoldenLayout {
     GOLDEN_PLAIN,         // the same in both
@@ -26,5 +26,8 @@ void golden_to_nchw(const float *values, const int64_t *shape, float *stored);
 // Largest absolute difference over the largest absolute expected value (over 1 where all are 0);
 // infinite where a value is NaN.
 double golden_error(const float *values, const float *expected, int64_t count);
+
+// A copy of the tensor's values or gradient in the program's own memory; to be freed.
+float *golden_fetch(const Tensor *tensor, const float *values);
 
 #endif

@@ -30,14 +30,16 @@ static void update_running(Tape *tape, const float *batch, float factor, float m
 }
 
 // 1 / sqrt(variance + epsilon)
-static void invert_deviation(const Kernels *kernels, int64_t channels, const float *variance,
-                             float epsilon, float *inverse)
+static void invert_deviation(Tape *tape, int64_t channels, const float *variance, float epsilon,
+                             float *inverse)
 {
+    const Kernels *kernels = tape_kernels(tape);
     Broadcast one_over = {1, {channels}, {0}, {1}};
-    const float one = 1;
+    float *one = tape_allocate(tape, 4);
+    kernels->fill(1, 1, one);
     kernels->unary(UNARY_AFFINE, 1, epsilon, channels, variance, inverse);
     kernels->unary(UNARY_SQRT, 0, 0, channels, inverse, inverse);
-    kernels->binary(BINARY_DIV, &one_over, &one, inverse, inverse);
+    kernels->binary(BINARY_DIV, &one_over, one, inverse, inverse);
 }
 
 ScaleShift batch_norm_scale_shift(Tape *tape, const Tensor *weight, const Tensor *bias,
@@ -49,7 +51,7 @@ ScaleShift batch_norm_scale_shift(Tape *tape, const Tensor *weight, const Tensor
     const Broadcast each = {1, {channels}, {1}, {1}};
     ScaleShift result = {tape_tensor(tape, 1, &channels), tape_tensor(tape, 1, &channels)};
     float *scale = result.scale->data, *shift = result.shift->data;
-    invert_deviation(kernels, channels, running_variance->data, epsilon, scale);
+    invert_deviation(tape, channels, running_variance->data, epsilon, scale);
     kernels->binary(BINARY_MUL, &each, weight->data, scale, scale);
     kernels->binary(BINARY_MUL, &each, running_mean->data, scale, shift);
     kernels->binary(BINARY_SUB, &each, bias->data, shift, shift);
@@ -84,7 +86,7 @@ Tensor *batch_norm(Tensor *x, Tensor *weight, Tensor *bias, Tensor *running_mean
         kernels->copy(&(StridedCopy){1, {channels}, {1}, {1}}, running_mean->data, mean);
     }
     float *inverse_deviation = tape_allocate(tape, channels * 4);
-    invert_deviation(kernels, channels, variance, how.epsilon, inverse_deviation);
+    invert_deviation(tape, channels, variance, how.epsilon, inverse_deviation);
     shape.mean = mean;
     shape.inverse_deviation = inverse_deviation;
     shape.scale = weight->data;

@@ -58,7 +58,8 @@ static void taps_of(ResampleMode mode, double position, int64_t in, int32_t *ind
 static Axis axis_of(Tape *tape, ResampleMode mode, int taps, int64_t in, int64_t out,
                     bool align_corners)
 {
-    Axis axis = {tape_allocate(tape, out * taps * 4), tape_allocate(tape, out * taps * 4)};
+    Axis axis = {tape_allocate_host(tape, out * taps * 4),
+                 tape_allocate_host(tape, out * taps * 4)};
     for (int64_t o = 0; o < out; o++) {
         if (mode == RESAMPLE_NEAREST) {
             axis.index[o] = (int32_t)(o * in / out);
@@ -98,6 +99,7 @@ Tensor *resample2d(Tensor *x, int64_t height, int64_t width, ResampleMode mode, 
                            .out_height = height,
                            .out_width = width,
                            .taps = taps,
+                           .align_corners = align_corners,
                            .row_index = rows.index,
                            .column_index = columns.index,
                            .row_weight = rows.weight,
