@@ -6,7 +6,7 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wconvers
 # Results are the same bits everywhere: no contraction behind our back, fused multiply-add is named in the code.
 FLAGS = -std=c11 -O2 -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARNINGS) -D_GNU_SOURCE -I. -pthread -MMD -MP
 CFLAGS ?=
-LDLIBS = -lm -pthread
+LDLIBS = -lm -pthread $(if $(filter Linux,$(shell uname -s)),-ldl)
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unversioned)
 
@@ -30,7 +30,12 @@ PROGRAM = experiments/main.c
 OBJECTS = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(PROGRAM),$(SOURCES))) \
           $(foreach isa,$(ISAS),$(patsubst %.c,$(BUILD)/%.$(isa).o,$(KERNEL_SOURCES)))
 LIBRARY = $(BUILD)/libsieve.a
-TEST_SOURCES = $(wildcard tests/core/test_*.c tests/nn/test_*.c tests/optim/test_*.c tests/data/test_*.c tests/experiments/test_*.c)
+
+# The GPU's kernels, for the emulator: the compiler calls a function of cuda/emulate_memory.c before each access.
+CUDA_KERNELS = $(wildcard cuda/kernels/*.cu)
+OBJECTS += $(patsubst %.cu,$(BUILD)/%.emulated.o,$(CUDA_KERNELS))
+CHECKED = $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS)) $(if $(findstring thread,$(CFLAGS)),,-fsanitize=thread)
+TEST_SOURCES = $(wildcard tests/core/test_*.c tests/nn/test_*.c tests/optim/test_*.c tests/data/test_*.c tests/experiments/test_*.c tests/cuda/test_*.c)
 TESTS = $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
 
 all: $(BUILD)/sieve $(BUILD)/op_check $(BUILD)/model_check
@@ -47,6 +52,15 @@ $(BUILD)/tests/core/test_operators $(BUILD)/tests/core/test_image_operators: $(B
 
 $(BUILD)/tests/experiments/test_attack $(BUILD)/tests/experiments/test_attack_blended $(BUILD)/tests/experiments/test_attack_wanet \
 $(BUILD)/tests/experiments/test_attack_input_aware: $(BUILD)/tests/experiments/attack_trial.o
+$(BUILD)/tests/cuda/test_training_step: $(BUILD)/tests/golden.o
+$(BUILD)/tests/cuda/test_emulator: $(BUILD)/tests/cuda/faulty.emulated.o
+
+# A driver that does nothing, for the driver's test.
+$(BUILD)/tests/cuda/test_driver: | $(BUILD)/sieve $(BUILD)/tests/cuda/fake/libcuda.so.1
+$(BUILD)/tests/cuda/fake/libcuda.so.1: tests/cuda/fake_driver.c
+	@echo "  CC $< (shared)"
+	@mkdir -p $(@D)
+	@$(CC) $(FLAGS) -shared -fPIC -o $@ $<
 
 # Tests that run the program itself.
 $(BUILD)/tests/experiments/test_command_line $(BUILD)/tests/experiments/test_run $(BUILD)/tests/experiments/test_image: $(BUILD)/tests/experiments/program.o | $(BUILD)/sieve
@@ -66,6 +80,16 @@ $(BUILD)/%.o: %.c
 	@echo "  CC $<"
 	@mkdir -p $(@D)
 	@$(CC) $(FLAGS) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/%.emulated.o: %.cu
+	@echo "  CC $< (emulated)"
+	@mkdir -p $(@D)
+	@$(CC) -x c $(FLAGS) $(CHECKED) -c -o $@ $<
+
+$(BUILD)/cuda/emulate%.o: FLAGS += -O3
+
+# The PTX text is part of this object (.incbin), which no list of headers tells.
+$(BUILD)/cuda/ptx.o: $(wildcard cuda/kernels/*.ptx)
 
 define isa_rule
 $(BUILD)/%.$(1).o: %.c
@@ -104,6 +128,17 @@ bench:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/tests/bench/bench
 	@BUILD=$(BUILD) tests/bench/compare.sh
 
+# The same on a GPU, in each precision, beside PyTorch's; cuda/on-device.sh does this and all other checks there.
+bench-cuda:
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/tests/bench/bench
+	@BUILD=$(BUILD) tests/bench/compare-cuda.sh
+
+# The GPU's kernels, emulated: all golden cases in every precision and with the threads in another order, and a training step of
+# preact-resnet18. Minutes.
+test-emulated:
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/op_check $(filter $(BUILD)/tests/cuda/%,$(TESTS))
+	@BUILD=$(BUILD) tests/cuda/emulated.sh
+
 # Fuzzes the readers of untrusted files, each for FUZZ_SECONDS; needs clang with libFuzzer.
 FUZZ_SECONDS ?= 300
 fuzz:
@@ -115,6 +150,10 @@ test-long:
 	@SIEVE=$(BUILD)/sieve tests/long/determinism.sh
 	@SIEVE=$(BUILD)/sieve tests/long/resume.sh
 
+# The PTX text of the GPU's kernels, where NVIDIA's compiler is; it is checked in, so that nobody else needs one.
+ptx:
+	@cuda/make-ptx.sh
+
 install: $(BUILD)/sieve
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BUILD)/sieve $(DESTDIR)$(PREFIX)/bin/sieve
@@ -125,4 +164,4 @@ clean:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 always:
 
-.PHONY: always all demo test check bench fuzz test-long install clean
+.PHONY: always all demo test check bench fuzz test-long ptx bench-cuda test-emulated install clean

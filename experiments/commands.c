@@ -7,6 +7,7 @@
 #include "core/json.h"
 #include "core/ops.h"
 #include "core/thread.h"
+#include "cuda/check.h"
 #include "data/picture_file.h"
 #include "experiments/cell.h"
 #include "experiments/paper_table.h"
@@ -39,6 +40,15 @@ bool outputs_check(const Options *options, Error *error)
         if (!ok) return false;
     }
     return true;
+}
+
+// Cells are computed on the processor so far; a GPU that is asked for is never silently left out.
+static bool check_device_of_cells(const Options *options, Error *error)
+{
+    if (strcmp(options->device, "cpu") == 0) return true;
+    return device_kernels(options->device, options->precision, error) &&
+           fail(error, "--device %s: classifiers and defenses are trained on the cpu so far",
+                options->device);
 }
 
 static bool write_records(const char *path, const Json *records, Error *error)
@@ -92,7 +102,8 @@ int command_run(const Options *options)
             (fail(&error, "run: --defense NAMES is wanted (ip,if,vif,aif)"), &error), 2);
     int status = request_check(options, &error);
     if (status) return command_failed(&error, status);
-    if (!outputs_check(options, &error)) return command_failed(&error, 1);
+    if (!check_device_of_cells(options, &error) || !outputs_check(options, &error))
+        return command_failed(&error, 1);
     use_threads(options);
     return run(options, options->defense);
 }
@@ -100,7 +111,8 @@ int command_run(const Options *options)
 int command_demo(const Options *options)
 {
     Error error = {0};
-    if (!outputs_check(options, &error)) return command_failed(&error, 1);
+    if (!check_device_of_cells(options, &error) || !outputs_check(options, &error))
+        return command_failed(&error, 1);
     use_threads(options);
     if (!options->quiet)
         printf(
@@ -132,7 +144,8 @@ int command_train(const Options *options)
                               2);
     int status = request_check(options, &error);
     if (status) return command_failed(&error, status);
-    if (!outputs_check(options, &error)) return command_failed(&error, 1);
+    if (!check_device_of_cells(options, &error) || !outputs_check(options, &error))
+        return command_failed(&error, 1);
     use_threads(options);
     Subject subject;
     if (!subject_create(options, &subject, &error)) return command_failed(&error, 1);
@@ -182,13 +195,34 @@ int command_table(const Options *options)
     return ok ? 0 : command_failed(&error, 1);
 }
 
+// Every kernel of the device against the processor's.
+static int check_device(const Options *options)
+{
+    enum { ROUNDS = 12 };
+    Error error = {0};
+    if (strcmp(options->device, "cpu") == 0)
+        return command_failed(
+            (fail(&error, "ops: --check compares --device cuda with the cpu"), &error), 2);
+    const Kernels *kernels = device_kernels(options->device, options->precision, &error);
+    if (!kernels) return command_failed(&error, 1);
+    if (device_description()) printf("%s\n", device_description());
+    int passed = 0;
+    int failed = device_check(kernels, options->precision, 1, ROUNDS, stdout, &passed);
+    printf("%d passed, %d failed\n", passed, failed);
+    return failed > 0;
+}
+
 int command_ops(const Options *options)
 {
-    (void)options;
     int count;
+    if (options->check) return check_device(options);
     const OperatorInfo *list = operator_list(&count);
-    const Kernels *kernels = cpu_kernels();
-    printf("%d operators, each forward and backward on: cpu (%s)\n\n", count, kernels->name);
+    Error error = {0};
+    printf("%d operators, each forward and backward on: cpu (%s)", count, cpu_kernels()->name);
+    if (device_kernels("cuda", options->precision, &error))
+        printf(", cuda (%s)\n\n", device_description());
+    else
+        printf("\nnot on cuda: %s\n\n", error.message);
     for (int i = 0; i < count; i++) printf("  %-26s %s\n", list[i].name, list[i].formula);
     return 0;
 }

@@ -68,7 +68,12 @@ static const OptionRow rows[] = {
      FIELD(output), FOR_TRAIN | FOR_REPORT | FOR_DATA | FOR_IMAGE, 0, 0},
     {"--threads", "N", "threads (default: one for each processor)", OPTION_NUMBER, FIELD(threads),
      FOR_CELLS | FOR_DATA, 1, 64},
-    {"--device", "NAME", "cpu", OPTION_TEXT, FIELD(device), FOR_CELLS, 0, 0},
+    {"--device", "NAME", "cpu, or cuda (so far for ops --check alone)", OPTION_TEXT, FIELD(device),
+     FOR_CELLS | FOR_OPS, 0, 0},
+    {"--precision", "NAME", "of products on a GPU: exact (default), tf32, bf16", OPTION_TEXT,
+     FIELD(precision_text), FOR_OPS, 0, 0},
+    {"--check", NULL, "every kernel of the device against the processor's, on random shapes",
+     OPTION_FLAG, FIELD(check), FOR_OPS, 0, 0},
     {"--quiet", NULL, "no progress", OPTION_FLAG, FIELD(quiet), FOR_ALL, 0, 0},
     {"--help", NULL, "this text", OPTION_FLAG, FIELD(help), FOR_ALL, 0, 0}};
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
@@ -144,8 +149,10 @@ static bool check_words(Options *options, Error *error)
         return fail(error, "--scale %s: quick or paper is wanted", options->scale_text);
     if (strcmp(options->mode, "single") != 0 && strcmp(options->mode, "all") != 0)
         return fail(error, "--mode %s: single or all is wanted", options->mode);
-    if (strcmp(options->device, "cpu") != 0)
-        return fail(error, "--device %s: only cpu is known", options->device);
+    if (strcmp(options->device, "cpu") != 0 && strcmp(options->device, "cuda") != 0 &&
+        strcmp(options->device, "emulated") != 0)
+        return fail(error, "--device %s: cpu or cuda is wanted", options->device);
+    if (!precision_parse(options->precision_text, &options->precision, error)) return false;
     options->scale = paper ? SCALE_PAPER : SCALE_QUICK;
     return parse_image_size(options, error);
 }
@@ -170,6 +177,7 @@ bool options_parse(int argc, char **argv, unsigned command, Options *options, Er
                          .out = "results",
                          .scale_text = "quick",
                          .device = "cpu",
+                         .precision_text = "exact",
                          .seed = 1};
     for (int i = 0; i < argc; i++) {
         const char *word = argv[i];

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/error.h"
+#include "cuda/device.h"
 #include "data/dataset.h"
 #include "experiments/setting.h"
 
@@ -30,12 +31,13 @@ typedef struct Options {
     const char *mode;                  // single or all
     const char *trigger_images;        // files with commas; NULL: none
     const char *out, *json, *output;   // result directory, --json FILE, -o FILE
-    const char *scale_text, *device, *sets[MAX_OVERRIDES];
+    const char *scale_text, *device, *precision_text, *sets[MAX_OVERRIDES];
     int64_t seed, threads, target;
     int64_t train_images, test_images; // 0: all
     const char *image_size;            // NULL: the data set's; else in the three below
     int image_height, image_width, image_channels;
-    bool quiet, help;
+    Precision precision;
+    bool quiet, help, check;
     Scale scale;
     Overrides overrides;
     int operand_count;

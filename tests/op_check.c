@@ -1,4 +1,4 @@
-// op_check FILE...: operators against PyTorch. Each file (../shared/golden/README.md) names an
+// op_check [--device NAME] [--precision NAME] FILE...: operators against PyTorch. Each file (../shared/golden/README.md) names an
 // operator and holds its attributes, inputs x0, x1, ..., results y0, ..., the gradients gy0, ...
 // that arrive there, and the gradients gx0, ... that must leave. The operators are those of
 // core/ops.h and the optimizers those of optim/, found by the table below. One line a file, "ok
@@ -12,10 +12,13 @@
 #include <unistd.h>
 #include "core/ops.h"
 #include "core/safetensors.h"
+#include "cuda/device.h"
 #include "optim/optimizer.h"
 #include "tests/golden.h"
 
-static const double tolerance = 2e-5;
+// What an error may be, by the precision of products (cuda/device.h).
+static const double tolerances[] = {
+    [PRECISION_EXACT] = 2e-5, [PRECISION_TF32] = 1e-3, [PRECISION_BF16] = 1e-2};
 
 enum { MAX_INPUTS = 6, MAX_OUTPUTS = 3 };
 
@@ -31,6 +34,8 @@ typedef struct Operation {
 } Operation;
 
 struct Case {
+    const Kernels *kernels;
+    double tolerance;
     const Safetensors *file;
     const Operation *operation;
     Tape *tape;
@@ -41,6 +46,14 @@ struct Case {
     double worst; // largest error so far
     Error error;  // what was wrong; the case ends there
 };
+
+// The tensor "gx0" of the file, or NULL.
+static const StoredTensor *find(const Case *c, const char *kind, int i)
+{
+    char name[16];
+    snprintf(name, sizeof name, "%s%d", kind, i);
+    return safetensors_find(c->file, name);
+}
 
 // ---- Attributes: all are strings ----
 
@@ -326,9 +339,10 @@ static bool run_cross_entropy(Case *c)
     if (!only(c, "reduction", "mean", "mean")) return false;
     if (!labels || labels->type != TENSOR_INT || logits->rank != 2)
         return fail(&c->error, "x0 and x1 are not rows of logits and int32 labels");
+    const int32_t *values = find(c, "x", 1)->data;
     for (int64_t i = 0; i < labels->count; i++)
-        if (labels->ints[i] < 0 || labels->ints[i] >= logits->shape[1])
-            return fail(&c->error, "label %d is out of range", labels->ints[i]);
+        if (values[i] < 0 || values[i] >= logits->shape[1])
+            return fail(&c->error, "label %d is out of range", values[i]);
     c->y[0] = cross_entropy(c->x[0], c->x[1]);
     return true;
 }
@@ -346,16 +360,19 @@ static bool run_optimizer(Case *c, Optimizer *(*create)(const Case *c, const Par
     Tensor *parameter = parameters_add(&parameters, "the", "parameter",
                                        (Parameter){.trainable = true}, start->rank, start->shape);
     Optimizer *optimizer = create(c, &parameters);
-    memcpy(parameter->data, start->data, (size_t)start->count * sizeof(float));
+    parameters_move(&parameters, c->kernels->memory);
+    optimizer_move(optimizer, c->kernels);
+    const StridedCopy all = {1, {start->count}, {1}, {1}};
+    c->kernels->copy(&all, start->data, parameter->data);
     for (int step = 1; step < c->inputs; step++) {
         const Tensor *gradient = c->stored[step];
         if (!same_shape(gradient, start) || gradient->type != TENSOR_FLOAT)
             return fail(&c->error, "x%d has not the shape of x0", step);
-        memcpy(parameter->grad, gradient->data, (size_t)start->count * sizeof(float));
+        c->kernels->copy(&all, gradient->data, parameter->grad);
         parameter->grad_written = true;
         optimizer_step(optimizer);
         Tensor *after = c->y[step - 1] = tape_tensor(c->tape, start->rank, start->shape);
-        memcpy(after->data, parameter->data, (size_t)start->count * sizeof(float));
+        c->kernels->copy(&all, parameter->data, after->data);
     }
     optimizer_free(optimizer);
     parameters_free(&parameters);
@@ -440,14 +457,6 @@ static const Operation operations[] = {
 
 // ---- One case ----
 
-// The tensor "gx0" of the file, or NULL.
-static const StoredTensor *find(const Case *c, const char *kind, int i)
-{
-    char name[16];
-    snprintf(name, sizeof name, "%s%d", kind, i);
-    return safetensors_find(c->file, name);
-}
-
 static bool read_inputs(Case *c)
 {
     const StoredTensor *stored;
@@ -463,6 +472,7 @@ static bool read_inputs(Case *c)
             golden_import(c->operation->x[i], stored->rank, stored->shape, stored->data,
                           c->stored[i]->shape, c->stored[i]->data);
         }
+        tensor_move(c->stored[i], c->kernels->memory);
         c->x[i] = tape_input(c->tape, c->stored[i]);
         c->x[i]->needs_grad = find(c, "gx", i) != NULL;
     }
@@ -477,16 +487,18 @@ static bool compare(Case *c, const char *kind, int i, GoldenLayout layout, const
     if (!expected || expected->type != STORED_F32)
         return fail(&c->error, "%s%d is missing or not float", kind, i);
     if (!values) return fail(&c->error, "%s%d: nothing was computed", kind, i);
+    float *own = golden_fetch(tensor, values);
     float *stored = allocate((uint64_t)tensor->count * sizeof(float));
     int64_t shape[TENSOR_MAX_RANK];
-    golden_export(layout, tensor->rank, tensor->shape, values, shape, stored);
+    golden_export(layout, tensor->rank, tensor->shape, own, shape, stored);
+    free(own);
     bool same = tensor->rank == expected->rank &&
                 memcmp(shape, expected->shape, (size_t)tensor->rank * sizeof shape[0]) == 0;
     double error = same ? golden_error(stored, expected->data, tensor->count) : INFINITY;
     free(stored);
     if (error > c->worst) c->worst = error;
     if (!same) return fail(&c->error, "%s%d has the wrong shape, %s", kind, i, shape_text(tensor));
-    return error <= tolerance || fail(&c->error, "%s%d is off by %.3g", kind, i, error);
+    return error <= c->tolerance || fail(&c->error, "%s%d is off by %.3g", kind, i, error);
 }
 
 static bool compute(Case *c)
@@ -518,10 +530,11 @@ static bool check_gradients(Case *c)
         arriving->rank != y->rank)
         return fail(&c->error, "gy0 is missing or has not y0's shape");
     int64_t shape[TENSOR_MAX_RANK];
-    float *gradient = allocate((uint64_t)y->count * sizeof(float));
-    golden_import(c->operation->y, y->rank, arriving->shape, arriving->data, shape, gradient);
-    backward_from(y, gradient);
-    free(gradient);
+    Tensor *gradient = tensor_create(y->rank, y->shape);
+    golden_import(c->operation->y, y->rank, arriving->shape, arriving->data, shape, gradient->data);
+    tensor_move(gradient, c->kernels->memory);
+    backward_from(y, gradient->data);
+    tensor_free(gradient);
     for (int i = 0; i < c->inputs; i++)
         if (find(c, "gx", i) && !compare(c, "gx", i, c->operation->x[i], c->x[i], c->x[i]->grad))
             return false;
@@ -547,7 +560,7 @@ static void print_line(bool ok, const char *path, double error, const char *reas
            reason);
 }
 
-static bool check_file(const char *path)
+static bool check_file(const char *path, const Kernels *kernels, double tolerance)
 {
     Error error = {0};
     Safetensors *file = safetensors_read(path, &error);
@@ -555,7 +568,8 @@ static bool check_file(const char *path)
         print_line(false, path, NAN, error.message);
         return false;
     }
-    Case c = {.file = file, .tape = tape_create(cpu_kernels())};
+    Case c = {
+        .kernels = kernels, .tolerance = tolerance, .file = file, .tape = tape_create(kernels)};
     bool ok = check_case(&c);
     print_line(ok, path, c.worst, c.error.message);
     for (int i = 0; i < c.inputs; i++) tensor_free(c.stored[i]);
@@ -564,17 +578,26 @@ static bool check_file(const char *path)
     return ok;
 }
 
-// In a process of its own.
-static bool check_apart(const char *path)
+static bool check_on(const char *path, const char *device, Precision precision)
+{
+    Error error = {0};
+    const Kernels *kernels = device_kernels(device, precision, &error);
+    if (!kernels) print_line(false, path, NAN, error.message);
+    return kernels && check_file(path, kernels, tolerances[precision]);
+}
+
+// In a process of its own; but a GPU takes longer to open than all cases together.
+static bool check_apart(const char *path, const char *device, Precision precision)
 {
     fflush(stdout);
+    if (strcmp(device, "cuda") == 0) return check_on(path, device, precision);
     pid_t child = fork();
     if (child < 0) {
         print_line(false, path, NAN, "no process could be started");
         return false;
     }
     if (child == 0) {
-        bool ok = check_file(path);
+        bool ok = check_on(path, device, precision);
         exit(ok ? 0 : 1);
     }
     int status = 0;
@@ -585,13 +608,25 @@ static bool check_apart(const char *path)
 
 int main(int argc, char **argv)
 {
-    int passed = 0, failed = 0;
-    if (argc < 2) {
-        fprintf(stderr, "usage: op_check FILE...\n");
+    const char *device = "cpu";
+    Precision precision = PRECISION_EXACT;
+    int passed = 0, failed = 0, first = 1;
+    for (; first + 1 < argc && strncmp(argv[first], "--", 2) == 0; first += 2) {
+        Error error = {0};
+        if (strcmp(argv[first], "--device") == 0) device = argv[first + 1];
+        if (strcmp(argv[first], "--precision") == 0 &&
+            !precision_parse(argv[first + 1], &precision, &error)) {
+            fprintf(stderr, "op_check: %s\n", error.message);
+            return 2;
+        }
+    }
+    if (first >= argc) {
+        fprintf(stderr, "usage: op_check [--device cpu|cuda|emulated] "
+                        "[--precision exact|tf32|bf16] FILE...\n");
         return 2;
     }
-    for (int i = 1; i < argc; i++) {
-        if (check_apart(argv[i]))
+    for (int i = first; i < argc; i++) {
+        if (check_apart(argv[i], device, precision))
             passed++;
         else
             failed++;

@@ -32,6 +32,7 @@ for program in "$@"; do
 done
 if [ -d "$shared/golden" ]; then
     run "$BUILD/op_check" "$shared"/golden/ops/*.safetensors
+    run "$BUILD/op_check" --device emulated "$shared"/golden/ops/*.safetensors
     run "$BUILD/model_check" "$shared"/golden/models/mnist_ia.safetensors \
         "$shared"/golden/models/mnist_wanet.safetensors "$shared"/golden/models/filter_mnist.safetensors
 else

@@ -1,6 +1,8 @@
+// bench [--device cuda|emulated [--precision exact|tf32|bf16]] [PREFIX [THREADS]]
 // Times of the workloads of shared/bench/torch_bench.py, under the same names: one line "NAME
-// milliseconds ms" each (median), with GFLOP/s for single operators. Batch 128 throughout. usage:
-// bench [PREFIX [THREADS]]; `bench peak` measures what one core can do at most, in multiply-adds
+// milliseconds ms" each (median), with GFLOP/s for single operators. Batch 128 throughout. On a device
+// each workload is recorded and replayed as a graph, and there are the times of memory-bound
+// kernels in GB/s as well. `bench peak` measures what one core can do at most, in multiply-adds
 // and in the kernel's own tile.
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +11,7 @@
 #include "core/error.h"
 #include "core/ops.h"
 #include "core/thread.h"
+#include "cuda/device.h"
 #include "nn/classifier.h"
 #include "nn/filter.h"
 #include "nn/initialize.h"
@@ -29,15 +32,24 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static const Kernels *kernels; // of the device that is measured
+
 static double median(void (*body)(void *), void *context)
 {
     double times[RUNS];
     for (int i = 0; i < WARM; i++) body(context);
+    DeviceGraph *graph = kernels->memory ? device_record(body, context) : NULL;
+    device_wait();
     for (int i = 0; i < RUNS; i++) {
         double start = now();
-        body(context);
+        if (graph)
+            device_replay(graph);
+        else
+            body(context);
+        device_wait();
         times[i] = now() - start;
     }
+    device_graph_free(graph);
     qsort(times, RUNS, sizeof times[0], ascending);
     return times[RUNS / 2];
 }
@@ -64,7 +76,8 @@ static void show(const char *name, void (*body)(void *), void *context, double f
 static Tensor *random_tensor(int rank, const int64_t *shape, bool parameter)
 {
     Tensor *tensor = parameter ? parameter_create(rank, shape) : tensor_create(rank, shape);
-    cpu_kernels()->uniform(tensor->count, 0, 1, (RandomKey){1, 2, 3}, tensor->data);
+    tensor_move(tensor, kernels->memory);
+    kernels->uniform(tensor->count, 0, 1, (RandomKey){1, 2, 3}, tensor->data);
     return tensor;
 }
 
@@ -72,6 +85,7 @@ static Tensor *random_labels(void)
 {
     Tensor *labels = tensor_create_int(SHAPE(BATCH));
     for (int i = 0; i < BATCH; i++) labels->ints[i] = i % 10;
+    tensor_move(labels, kernels->memory);
     return labels;
 }
 
@@ -80,7 +94,7 @@ static Tensor *random_labels(void)
 typedef struct Single {
     Tape *tape;
     Tensor *a, *b; // inputs: images and weight, or two matrices
-    float *gradient;
+    Tensor *gradient;
     Conv2d how;
 } Single;
 
@@ -96,7 +110,7 @@ static void bench_gemm(int64_t size)
     char name[64];
     snprintf(name, sizeof name, "gemm-%lld", (long long)size);
     if (!asked_for(name)) return;
-    Single s = {.tape = tape_create(cpu_kernels()),
+    Single s = {.tape = tape_create(kernels),
                 .a = random_tensor(SHAPE(size, size), false),
                 .b = random_tensor(SHAPE(size, size), false)};
     show(name, run_gemm, &s, 2.0 * (double)(size * size * size));
@@ -117,7 +131,7 @@ static void run_conv_step(void *context)
     Single *s = context;
     Tensor *x = tape_input(s->tape, s->a);
     x->needs_grad = true;
-    backward_from(conv2d(x, s->b, NULL, s->how), s->gradient);
+    backward_from(conv2d(x, s->b, NULL, s->how), s->gradient->data);
     tape_reset(s->tape);
 }
 
@@ -129,10 +143,10 @@ static void bench_conv(int64_t ci, int64_t co, int64_t size, int64_t kernel, int
     snprintf(name, sizeof name, "conv-%lld-%lld-%lld-k%llds%lld", (long long)ci, (long long)co,
              (long long)size, (long long)kernel, (long long)stride);
     if (!asked_for(name)) return;
-    Single s = {.tape = tape_create(cpu_kernels()),
+    Single s = {.tape = tape_create(kernels),
                 .a = random_tensor(SHAPE(BATCH, size, size, ci), false),
                 .b = random_tensor(SHAPE(kernel, kernel, ci, co), true),
-                .gradient = allocate_zeroed(4 * (unsigned long long)values),
+                .gradient = random_tensor(SHAPE(values), false),
                 .how = {.stride = stride, .padding = padding}};
     double flop = 2.0 * (double)(values * ci * kernel * kernel);
     snprintf(step, sizeof step, "%s-forward", name);
@@ -141,7 +155,7 @@ static void bench_conv(int64_t ci, int64_t co, int64_t size, int64_t kernel, int
     show(step, run_conv_step, &s, 3 * flop);
     tensor_free(s.a);
     tensor_free(s.b);
-    free(s.gradient);
+    tensor_free(s.gradient);
     tape_free(s.tape);
 }
 
@@ -198,7 +212,7 @@ static void bench_networks(const char *classifier, const char *filter, const cha
     snprintf(name[2], sizeof name[2], "filter-%s", data);
     if (!asked_for(name[0]) && !asked_for(name[1]) && !asked_for(name[2])) return;
     Error error;
-    Training t = {.tape = tape_create(cpu_kernels()),
+    Training t = {.tape = tape_create(kernels),
                   .classifier = classifier_create(classifier, (int)side, (int)side, (int)channels,
                                                   10, &error),
                   .filter = filter_create(filter, (FilterOptions){0}, &error),
@@ -209,11 +223,15 @@ static void bench_networks(const char *classifier, const char *filter, const cha
     t.optimizer = optimizer_create_sgd(
         &t.classifier->parameters,
         (Sgd){.learning_rate = 0.01f, .momentum = 0.9f, .weight_decay = 5e-4f});
+    classifier_move(t.classifier, kernels->memory);
+    parameters_move(&t.filter->parameters, kernels->memory);
+    optimizer_move(t.optimizer, kernels);
     show(name[0], train_step, &t, 0);
     optimizer_free(t.optimizer);
     parameters_freeze(&t.classifier->parameters, true);
     show(name[1], infer, &t, 0);
     t.optimizer = optimizer_create_adam(&t.filter->parameters, (Adam){.learning_rate = 1e-3f});
+    optimizer_move(t.optimizer, kernels);
     show(name[2], filter_step, &t, 0);
     optimizer_free(t.optimizer);
     classifier_free(t.classifier);
@@ -221,6 +239,66 @@ static void bench_networks(const char *classifier, const char *filter, const cha
     tensor_free(t.images);
     tensor_free(t.labels);
     tape_free(t.tape);
+}
+
+// ---- kernels that memory limits, on a device: 256 MiB arrays, far more than its cache ----
+
+enum { LARGE = 1 << 26, CHANNELS = 64 };
+
+typedef struct Stream {
+    Tensor *x, *y, *z, *channel;
+} Stream;
+
+static void stream_relu(void *context)
+{
+    Stream *s = context;
+    kernels->unary(UNARY_RELU, 0, 0, LARGE, s->x->data, s->y->data);
+}
+
+static void stream_add(void *context)
+{
+    Stream *s = context;
+    kernels->binary(BINARY_ADD, &(Broadcast){1, {LARGE}, {1}, {1}}, s->x->data, s->y->data,
+                    s->z->data);
+}
+
+static void stream_norm(void *context)
+{
+    Stream *s = context;
+    const float *c = s->channel->data;
+    BatchNormShape shape = {LARGE / CHANNELS, CHANNELS, true, NORM_RELU_AFTER, c, c, c, c};
+    kernels->batch_norm_apply(&shape, s->x->data, s->y->data);
+}
+
+static void stream_sgd(void *context)
+{
+    Stream *s = context;
+    kernels->sgd(&(SgdStep){0.01f, 0.9f, 5e-4f, false}, LARGE, s->x->data, s->y->data, s->z->data);
+}
+
+static void bench_streams(void)
+{
+    static const struct {
+        const char *name;
+        void (*body)(void *);
+        int arrays; // read or written
+    } streams[] = {{"stream-relu", stream_relu, 2},
+                   {"stream-add", stream_add, 3},
+                   {"stream-batch-norm", stream_norm, 2},
+                   {"stream-sgd", stream_sgd, 5}};
+    if (!asked_for("stream-")) return;
+    Stream s = {random_tensor(SHAPE(LARGE), false), random_tensor(SHAPE(LARGE), false),
+                random_tensor(SHAPE(LARGE), false), random_tensor(SHAPE(CHANNELS), false)};
+    for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++) {
+        if (!asked_for(streams[i].name)) continue;
+        double seconds = median(streams[i].body, &s);
+        printf("%s %.3f ms %.0f GB/s\n", streams[i].name, seconds * 1e3,
+               4.0 * LARGE * streams[i].arrays / seconds / 1e9);
+    }
+    tensor_free(s.x);
+    tensor_free(s.y);
+    tensor_free(s.z);
+    tensor_free(s.channel);
 }
 
 // ---- the processor's peak ----
@@ -275,7 +353,7 @@ static void show_peak(void)
 {
     double most = peak();
     threads_set(1);
-    Single s = {.tape = tape_create(cpu_kernels()),
+    Single s = {.tape = tape_create(kernels),
                 .a = random_tensor(SHAPE(1024, 1024), false),
                 .b = random_tensor(SHAPE(1024, 1024), false)};
     double rate = 2.0 * 1024 * 1024 * 1024 / median(run_gemm, &s) / 1e9;
@@ -296,6 +374,19 @@ int main(int argc, char **argv)
         {3, 64, 32, 3, 1},    {64, 64, 32, 3, 1},  {64, 128, 32, 3, 2},
         {128, 128, 16, 3, 1}, {256, 256, 8, 3, 1}, {512, 512, 4, 3, 1},
         {64, 128, 32, 1, 2},  {32, 64, 14, 4, 2},  {1, 32, 28, 5, 1}};
+    Precision precision = PRECISION_EXACT;
+    Error error = {0};
+    const char *device = "cpu";
+    for (; argc > 2 && strncmp(argv[1], "--", 2) == 0; argc -= 2, argv += 2) {
+        if (strcmp(argv[1], "--device") == 0) device = argv[2];
+        if (strcmp(argv[1], "--precision") == 0 && !precision_parse(argv[2], &precision, &error))
+            device = "";
+    }
+    kernels = *device ? device_kernels(device, precision, &error) : NULL;
+    if (!kernels) {
+        fprintf(stderr, "bench: %s\n", error.message);
+        return 1;
+    }
     prefix = argc > 1 ? argv[1] : "";
     if (strcmp(prefix, "peak") == 0) {
         show_peak();
@@ -307,5 +398,6 @@ int main(int argc, char **argv)
         bench_conv(convs[i][0], convs[i][1], convs[i][2], convs[i][3], convs[i][4]);
     bench_networks("mnist-ia", "filter-mnist", "mnist", 28, 1);
     bench_networks("preact-resnet18", "filter-c", "cifar10", 32, 3);
+    if (kernels->memory) bench_streams();
     return 0;
 }

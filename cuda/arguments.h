@@ -1,0 +1,209 @@
+// The arguments of the kernels, one struct each, shared by host and device. Arrays as in
+// core/kernels.h; sizes are elements. Indices are int32 where a division by a size is needed.
+#ifndef SIEVE_CUDA_ARGUMENTS_H
+#define SIEVE_CUDA_ARGUMENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    MOST_THREADS = 256, // of a block
+    MOST_DIMENSIONS = 6
+};
+
+// ---- elementwise.cu ----
+
+// Four elements a thread; `wide`: all arrays begin at a multiple of 16 bytes.
+typedef struct UnaryArguments {
+    int64_t count;
+    bool wide;
+    float a, b;
+    const float *x, *y, *dy; // y, dy: backward only
+    float *out;
+} UnaryArguments;
+
+// Dimensions from the innermost outwards, merged where all arrays allow it.
+typedef struct Walk {
+    int32_t rank, count;
+    int32_t shape[MOST_DIMENSIONS], first_step[MOST_DIMENSIONS], second_step[MOST_DIMENSIONS];
+} Walk;
+
+typedef struct BinaryArguments {
+    Walk walk;  // first: a, second: b; y is dense
+    bool dense; // so are a and b, and wide: four elements a thread, else one
+    int64_t count;
+    const float *a, *b;
+    float *y;
+} BinaryArguments;
+
+typedef struct AccumulateArguments {
+    int64_t count;
+    bool wide;
+    float scale; // also the value of fill
+    const float *x;
+    float *y;
+} AccumulateArguments;
+
+typedef struct CopyArguments {
+    Walk walk; // first: x, second: y
+    const float *x;
+    float *y;
+} CopyArguments;
+
+// ---- reduce.cu ----
+
+// Sums of rows in pieces of PIECE elements: block (piece, row).
+enum { PIECE = 16384 };
+typedef struct RowsArguments {
+    int64_t rows, count;
+    int32_t pieces;
+    bool root; // y = square root of the sum
+    const float *a, *b;
+    double *partial; // [rows][pieces]; NULL where pieces is 1: straight to y
+    float *y;
+} RowsArguments;
+
+// Sums of columns of (outer, count, inner): blocks of 32 columns by 8 rows, each over `height`
+// rows; block (column tile, piece, outer).
+enum { COLUMN_THREADS = 32, ROW_THREADS = 8 };
+typedef struct ColumnsArguments {
+    int64_t count, inner;
+    int32_t height, pieces;
+    const float *x;
+    double *partial; // [outer][pieces][inner]
+    float *y;
+} ColumnsArguments;
+
+typedef struct MaxArguments {
+    int64_t results; // outer * inner; backward: all elements of dx
+    int32_t count, inner;
+    const float *x;
+    float *y;
+    int32_t *index;
+    const int32_t *saved;
+} MaxArguments;
+
+typedef struct NormRowsArguments {
+    int64_t count; // of a row
+    int64_t size;  // all elements
+    const float *x, *y, *dy;
+    float *dx;
+} NormRowsArguments;
+
+// ---- loss.cu: a warp takes a row ----
+
+typedef struct LossArguments {
+    int64_t rows;
+    int32_t classes;
+    const float *x, *y, *dy;
+    const int32_t *labels;
+    float *out, *losses;
+} LossArguments;
+
+// ---- norm.cu ----
+
+typedef struct NormArguments {
+    int64_t rows;
+    int32_t channels, height, pieces; // rows in pieces of `height`
+    bool relu_before, relu_after, training;
+    bool wide; // channels come in fours, arrays at multiples of 16 bytes, fewer than 2^32 elements
+    const float *x, *dy;
+    const float *mean, *inverse_deviation, *scale, *shift;
+    double *partial; // [pieces][2][channels]
+    float *slope;    // [2][channels]: dx = factor g + slope (x - mean) + offset
+    float *mean_out, *variance_out, *dscale, *dshift;
+    float *out;
+} NormArguments;
+
+// ---- pool.cu ----
+
+typedef struct PoolArguments {
+    int32_t in_height, in_width, channels, out_height, out_width;
+    int32_t kernel, stride, padding;
+    int32_t count; // threads: elements of y, backward of dx
+    const float *x, *dy;
+    const int32_t *saved;
+    float *out;
+    int32_t *index;
+} PoolArguments;
+
+// ---- resample.cu ----
+
+typedef struct ResampleArguments {
+    int32_t in_height, in_width, channels, out_height, out_width;
+    int32_t taps; // 1 nearest, 2 bilinear, 4 bicubic
+    bool align_corners;
+    int32_t count;
+    const float *x;
+    float *y;
+} ResampleArguments;
+
+typedef struct GridArguments {
+    int32_t in_height, in_width, channels, out_height, out_width;
+    int32_t count;
+    const float *x, *grid, *dy;
+    float *out;
+} GridArguments;
+
+// ---- noise.cu ----
+
+typedef struct NoiseArguments {
+    int64_t count;
+    uint64_t seed; // these three: RandomKey
+    uint32_t purpose, step;
+    uint32_t threshold; // dropout
+    float a, b;         // dropout: scale; uniform: low and width
+    const float *x, *dy;
+    float *y;
+} NoiseArguments;
+
+// ---- optimizer.cu ----
+
+typedef struct OptimizerArguments {
+    int64_t count;
+    bool nesterov;
+    float learning_rate, momentum, weight_decay;
+    float beta1, beta2, epsilon, rate, correction2; // Adam; rate = learning rate / correction 1
+    const float *gradient;
+    float *first, *second, *parameter; // velocity or moments; NULL where there is none
+} OptimizerArguments;
+
+// ---- matrix.cu ----
+
+// Three products, all of them convolutions (a plain matrix product is one with 1x1 images):
+//   forward  c[pixel][n] = sum over taps and `inner` of a, gathered around the pixel, times b[k][n]
+//   input    the same, with b's taps as [n][inner]: the gradient that arrives, back through the
+//            weights; for stride s the pixels of one of s x s phases, which share their taps
+//   weight   c[m][n] = sum over pixels of a, gathered at tap and channel m, times b[pixel][n]
+// Pixel number p is (image, row, column) of `rows` x `columns`; at tap (ty, tx) it reads a's image
+// at row * step + first_row + ty * tap_step, columns likewise, zero outside.
+typedef struct MatrixArguments {
+    int32_t m, n, k;                   // of the product
+    int32_t inner;                     // channels of a's images
+    int32_t image_height, image_width; // of a's images
+    int32_t a_stride, b_stride;        // from one pixel of a to the next, one row of b
+    int32_t rows, columns, pixels;     // pixels: of all images
+    int32_t step, first_row, first_column;
+    int32_t taps_wide, tap_step;
+    int32_t kernel_width, kernel_row, kernel_column, kernel_step; // input: b's tap (ty, tx) is at
+        // kernel_row + ty * kernel_step, columns likewise
+    int32_t out_height, out_width, out_row, out_column, out_step; // where the pixels of c lie
+    bool dense; // c is (m, n): none of the line above matters
+    bool accumulate;
+    int32_t splits, tiles_per_split; // of k, tiles of 32; block (m tile, n tile, split)
+    bool relu;                       // c = max(0, ..) at last
+    const float *scale;              // NULL, or the sum's factor for each n
+    const float *a, *b, *bias;       // bias: NULL or one for each n
+    float *c, *partial;              // partial: [splits][m][n] where splits > 1
+} MatrixArguments;
+
+// dy = 0 where y <= 0 and relu, else dy * scale[n]: what arrives at a frozen convolution.
+typedef struct FrozenArguments {
+    int64_t count;
+    int32_t n;
+    bool relu;
+    const float *y, *scale; // scale: NULL: 1
+    float *dy;
+} FrozenArguments;
+
+#endif

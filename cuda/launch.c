@@ -1,0 +1,106 @@
+// The device in use, and what its host side needs everywhere.
+#include "cuda/launch.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "cuda/device.h"
+
+static const Backend *backend; // the device in use
+static void *scratch_memory;
+static int64_t scratch_bytes;
+
+void launch(const Launch *what)
+{
+    if (what->grid.x > 0) backend->launch(what);
+}
+
+Grid grid_over(int64_t count)
+{
+    return (Grid){.x = (count + MOST_THREADS - 1) / MOST_THREADS, .threads = MOST_THREADS};
+}
+
+void *device_scratch(int64_t bytes)
+{
+    if (bytes <= scratch_bytes) return scratch_memory;
+    // What it grows out of is not given back: kernels may be at work in it, or recorded with it.
+    scratch_bytes = bytes > 2 * scratch_bytes ? bytes : 2 * scratch_bytes;
+    scratch_memory = backend->memory.allocate(scratch_bytes);
+    return scratch_memory;
+}
+
+int32_t index_of(int64_t value)
+{
+    if (value < 0 || value > INT32_MAX)
+        panic("an array of %lld elements is too large for the device's kernels", (long long)value);
+    return (int32_t)value;
+}
+
+void device_wait(void)
+{
+    if (backend) backend->wait();
+}
+
+struct DeviceGraph {
+    const Backend *backend;
+    void *graph;
+};
+
+DeviceGraph *device_record(void (*body)(void *context), void *context)
+{
+    if (!backend) panic("device_record: no device is open");
+    DeviceGraph *graph = allocate(sizeof *graph);
+    *graph = (DeviceGraph){backend, backend->record(body, context)};
+    return graph;
+}
+
+void device_replay(const DeviceGraph *graph)
+{
+    graph->backend->replay(graph->graph);
+}
+
+void device_graph_free(DeviceGraph *graph)
+{
+    if (!graph) return;
+    graph->backend->forget(graph->graph);
+    free(graph);
+}
+
+bool precision_parse(const char *name, Precision *precision, Error *error)
+{
+    static const char *const names[] = {"exact", "tf32", "bf16"};
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(name, names[i]) != 0) continue;
+        *precision = (Precision)i;
+        return true;
+    }
+    return fail(error, "unknown precision %s; known are exact, tf32, bf16", name);
+}
+
+const Kernels *device_kernels(const char *name, Precision precision, Error *error)
+{
+    static Kernels table;
+    static const char *const names[] = {"cuda (exact)", "cuda (tf32)", "cuda (bf16)"};
+    static const char *const emulated[] = {"emulated (exact)", "emulated (tf32)",
+                                           "emulated (bf16)"};
+    if (strcmp(name, "cpu") == 0) return cpu_kernels();
+    bool on_gpu = strcmp(name, "cuda") == 0;
+    if (!on_gpu && strcmp(name, "emulated") != 0) {
+        fail(error, "unknown device %s; the devices are cpu and cuda", name);
+        return NULL;
+    }
+    const Backend *opened = on_gpu ? driver_open(error) : emulator_open(error);
+    if (!opened) return NULL;
+    backend = opened;
+    matrix_precision(precision);
+    table = (Kernels){.name = (on_gpu ? names : emulated)[precision], .memory = &opened->memory};
+    cuda_enter_elementwise(&table);
+    cuda_enter_reduce(&table);
+    cuda_enter_loss(&table);
+    cuda_enter_norm(&table);
+    cuda_enter_pool(&table);
+    cuda_enter_resample(&table);
+    cuda_enter_noise(&table);
+    cuda_enter_optimizer(&table);
+    cuda_enter_matrix(&table);
+    return &table;
+}

@@ -1,0 +1,90 @@
+// How the host side starts kernels: by number, with a grid, one struct of arguments, and for each
+// array in it how much of it is read or written. Two back ends: the driver and the emulator. Not
+// for use outside cuda/.
+#ifndef SIEVE_CUDA_LAUNCH_H
+#define SIEVE_CUDA_LAUNCH_H
+
+#include <stddef.h>
+#include "core/error.h"
+#include "core/kernels.h"
+#include "cuda/arguments.h"
+#include "cuda/device.h"
+#include "cuda/kernel_list.h"
+
+// An array among the arguments: where its pointer stands in the struct, and its bytes.
+typedef struct ArrayUse {
+    const void *field;
+    int64_t bytes;
+    bool written;
+} ArrayUse;
+#define READS(pointer, count)                                   \
+    {                                                           \
+        &(pointer), (count) * (int64_t)sizeof *(pointer), false \
+    }
+#define WRITES(pointer, count)                                 \
+    {                                                          \
+        &(pointer), (count) * (int64_t)sizeof *(pointer), true \
+    }
+
+typedef struct Grid {
+    int64_t x, y, z; // blocks; y and z: 0 means 1
+    int threads;     // of a block, a multiple of 32
+    int shared;      // bytes of shared memory of a block
+} Grid;
+
+typedef struct Launch {
+    KernelNumber kernel;
+    Grid grid;
+    const void *arguments;
+    size_t argument_bytes;
+    const ArrayUse *arrays;
+    int array_count;
+} Launch;
+
+typedef struct Backend {
+    const char *name;
+    DeviceMemory memory;
+    void (*launch)(const Launch *launch);
+    void (*wait)(void); // until all kernels are done
+    void *(*record)(void (*body)(void *context), void *context);
+    void (*replay)(void *graph);
+    void (*forget)(void *graph);
+} Backend;
+
+// Starts a kernel on the device in use; nothing happens where the grid is empty.
+void launch(const Launch *what);
+#define LAUNCH(number, grid_, arguments_, ...)                  \
+    launch(&(Launch){.kernel = (number),                        \
+                     .grid = grid_,                             \
+                     .arguments = &(arguments_),                \
+                     .argument_bytes = sizeof(arguments_),      \
+                     .arrays = (const ArrayUse[]){__VA_ARGS__}, \
+                     .array_count = sizeof((const ArrayUse[]){__VA_ARGS__}) / sizeof(ArrayUse)})
+
+// One thread for each of `count` items.
+Grid grid_over(int64_t count);
+
+// Device memory for intermediate results, of at least this size, valid until the next call:
+// kernels run one after the other, so each may use it all.
+void *device_scratch(int64_t bytes);
+
+// As int32, which is what kernels compute indices with; stops the program where it does not fit.
+int32_t index_of(int64_t value);
+
+// Each family's host side enters its functions.
+void cuda_enter_elementwise(Kernels *table);
+void cuda_enter_reduce(Kernels *table);
+void cuda_enter_loss(Kernels *table);
+void cuda_enter_norm(Kernels *table);
+void cuda_enter_pool(Kernels *table);
+void cuda_enter_resample(Kernels *table);
+void cuda_enter_noise(Kernels *table);
+void cuda_enter_optimizer(Kernels *table);
+void cuda_enter_matrix(Kernels *table);
+void matrix_precision(Precision precision); // of the products from now on
+
+// The back ends; NULL with a sentence where there is none.
+const Backend *driver_open(Error *error);
+const Backend *emulator_open(Error *error);
+
+#endif

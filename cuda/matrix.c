@@ -1,0 +1,299 @@
+// Host side of kernels/matrix.cu: each product of core/kernels.h as one of its three forms, the
+// tile's size and the splits of k, all by the shape alone.
+#include "cuda/launch.h"
+
+typedef enum Kind { KIND_FORWARD, KIND_INPUT, KIND_WEIGHT } Kind;
+
+enum {
+    TILE_K = 32,
+    STAGES = 3,
+    BLOCKS_WANTED = 264, // two for each multiprocessor of an H200
+    LEAST_TILES = 4,     // of k in a split
+    MOST_SPLITS = 64
+};
+
+static Precision precision;
+
+void matrix_precision(Precision wanted)
+{
+    precision = wanted;
+}
+
+static int64_t ceiling(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+// Elements of a and b that may be read, and of c.
+typedef struct Extents {
+    int64_t a, b, c;
+} Extents;
+
+// Whether copies of four floats are possible: whole chunks, which begin at multiples of 16 bytes.
+static bool in_chunks(const MatrixArguments *s, Kind kind)
+{
+    int64_t b_run = kind == KIND_INPUT ? s->inner : s->n;
+    return s->inner % 4 == 0 && s->a_stride % 4 == 0 && b_run % 4 == 0 && s->b_stride % 4 == 0 &&
+           (((uintptr_t)s->a | (uintptr_t)s->b) & 15) == 0;
+}
+
+static KernelNumber kernel_of(Kind kind, bool chunks, int tile)
+{
+    static const KernelNumber any[] = {KERNEL_exact_forward_any, KERNEL_tf32_forward_any,
+                                       KERNEL_tf32_forward_any};
+    static const KernelNumber small[] = {KERNEL_exact_forward_64, KERNEL_tf32_forward_64,
+                                         KERNEL_bf16_forward_64};
+    static const KernelNumber large[] = {KERNEL_exact_forward_64, KERNEL_tf32_forward_128,
+                                         KERNEL_bf16_forward_128};
+    const KernelNumber *family = !chunks ? any : tile == 128 ? large : small;
+    return (KernelNumber)((int)family[precision] + (int)kind);
+}
+
+static void product(MatrixArguments s, Kind kind, Extents extents)
+{
+    if (s.m == 0 || s.n == 0) return;
+    const bool chunks = in_chunks(&s, kind);
+    const bool large = chunks && precision != PRECISION_EXACT && s.m >= 128 && s.n >= 128;
+    const int tile = large ? 128 : 64;
+    const int64_t down = ceiling(s.m, tile), across = ceiling(s.n, tile);
+    const int64_t tiles = ceiling(s.k, TILE_K);
+    int64_t splits = BLOCKS_WANTED / (down * across);
+    if (splits > tiles / LEAST_TILES) splits = tiles / LEAST_TILES;
+    if (splits > MOST_SPLITS) splits = MOST_SPLITS;
+    if (splits < 1) splits = 1;
+    s.tiles_per_split = index_of(ceiling(tiles, splits));
+    s.splits = s.tiles_per_split ? index_of(ceiling(tiles, s.tiles_per_split)) : 1;
+    const int64_t partial = s.splits > 1 ? (int64_t)s.splits * s.m * s.n : 0;
+    if (partial > 0) s.partial = device_scratch(partial * (int64_t)sizeof(float));
+    const Grid grid = {.x = down,
+                       .y = across,
+                       .z = s.splits,
+                       .threads = tile == 128 ? 256 : 128,
+                       .shared = STAGES * 2 * tile * TILE_K * (int)sizeof(float)};
+    LAUNCH(kernel_of(kind, chunks, tile), grid, s, READS(s.a, extents.a), READS(s.b, extents.b),
+           READS(s.bias, s.n), READS(s.scale, s.n), WRITES(s.c, extents.c),
+           WRITES(s.partial, partial));
+    if (partial > 0)
+        LAUNCH(KERNEL_finish_splits, grid_over((int64_t)s.m * s.n), s, READS(s.bias, s.n),
+               READS(s.scale, s.n), READS(s.partial, partial), WRITES(s.c, extents.c));
+}
+
+// ---- Convolutions ----
+
+static int64_t x_size(const ConvShape *s)
+{
+    return index_of(s->batch * s->in_height * s->in_width * s->in_channels);
+}
+static int64_t y_size(const ConvShape *s)
+{
+    return index_of(s->batch * s->out_height * s->out_width * s->out_channels);
+}
+static int64_t weight_size(const ConvShape *s)
+{
+    return index_of(s->kernel_height * s->kernel_width * s->in_channels * s->out_channels);
+}
+
+// Patches of x: pixels are those of y.
+static MatrixArguments patches(const ConvShape *s, const float *x)
+{
+    return (MatrixArguments){.inner = index_of(s->in_channels),
+                             .image_height = index_of(s->in_height),
+                             .image_width = index_of(s->in_width),
+                             .a_stride = index_of(s->in_channels),
+                             .b_stride = index_of(s->out_channels),
+                             .rows = index_of(s->out_height),
+                             .columns = index_of(s->out_width),
+                             .pixels = index_of(s->batch * s->out_height * s->out_width),
+                             .step = index_of(s->stride),
+                             .first_row = -index_of(s->padding),
+                             .first_column = -index_of(s->padding),
+                             .taps_wide = index_of(s->kernel_width),
+                             .tap_step = index_of(s->dilation),
+                             .dense = true,
+                             .a = x};
+}
+
+static void forward(const ConvShape *shape, const ConvAfter *after, const float *x,
+                    const float *weight, float *y)
+{
+    MatrixArguments s = patches(shape, x);
+    s.scale = after->scale;
+    s.relu = after->relu;
+    s.m = s.pixels;
+    s.n = index_of(shape->out_channels);
+    s.k = index_of(shape->kernel_height * shape->kernel_width * shape->in_channels);
+    s.b = weight;
+    s.bias = after->shift;
+    s.c = y;
+    product(s, KIND_FORWARD, (Extents){x_size(shape), weight_size(shape), y_size(shape)});
+}
+
+static void conv2d(const ConvShape *shape, const float *x, const float *weight, const float *bias,
+                   float *y)
+{
+    forward(shape, &(ConvAfter){.shift = bias}, x, weight, y);
+}
+
+static void conv2d_weight_gradient(const ConvShape *shape, const float *x, const float *dy,
+                                   float *dweight)
+{
+    MatrixArguments s = patches(shape, x);
+    s.m = index_of(shape->kernel_height * shape->kernel_width * shape->in_channels);
+    s.n = index_of(shape->out_channels);
+    s.k = s.pixels;
+    s.b = dy;
+    s.c = dweight;
+    product(s, KIND_WEIGHT, (Extents){x_size(shape), y_size(shape), weight_size(shape)});
+}
+
+// The taps k of one axis that reach positions i = phase + stride j, those with
+// (phase + padding - k dilation) divisible by the stride: first, first + step, ..; the output they
+// come from is j + shift - t * out_step.
+typedef struct PhaseTaps {
+    int64_t first, step, count, shift, out_step;
+} PhaseTaps;
+
+static PhaseTaps taps_of_phase(const ConvShape *s, int64_t phase, int64_t kernel)
+{
+    PhaseTaps taps = {0};
+    int64_t first = 0;
+    while (first < s->stride && (phase + s->padding - first * s->dilation) % s->stride != 0)
+        first++;
+    taps.step = 1;
+    while (taps.step * s->dilation % s->stride != 0) taps.step++;
+    taps.first = first;
+    if (first < s->stride && first < kernel) taps.count = (kernel - first - 1) / taps.step + 1;
+    taps.shift = taps.count ? (phase + s->padding - first * s->dilation) / s->stride : 0;
+    taps.out_step = taps.step * s->dilation / s->stride;
+    return taps;
+}
+
+static void input_phase(const ConvShape *shape, MatrixArguments s, int64_t y, int64_t x)
+{
+    const PhaseTaps rows = taps_of_phase(shape, y, shape->kernel_height);
+    const PhaseTaps columns = taps_of_phase(shape, x, shape->kernel_width);
+    s.rows = index_of(ceiling(shape->in_height - y, shape->stride));
+    s.columns = index_of(ceiling(shape->in_width - x, shape->stride));
+    s.pixels = s.m = index_of(shape->batch * s.rows * s.columns);
+    s.first_row = (int32_t)rows.shift;
+    s.first_column = (int32_t)columns.shift;
+    s.tap_step = (int32_t)-rows.out_step;
+    s.kernel_row = index_of(rows.first);
+    s.kernel_column = index_of(columns.first);
+    s.kernel_step = index_of(rows.step);
+    s.taps_wide = index_of(columns.count > 0 ? columns.count : 1);
+    s.k = index_of(rows.count * columns.count * shape->out_channels);
+    s.out_row = index_of(y);
+    s.out_column = index_of(x);
+    product(s, KIND_INPUT, (Extents){y_size(shape), weight_size(shape), x_size(shape)});
+}
+
+static void conv2d_input_gradient(const ConvShape *shape, const float *dy, const float *weight,
+                                  const float *bias, float *dx)
+{
+    MatrixArguments s = {.n = index_of(shape->in_channels),
+                         .inner = index_of(shape->out_channels),
+                         .image_height = index_of(shape->out_height),
+                         .image_width = index_of(shape->out_width),
+                         .a_stride = index_of(shape->out_channels),
+                         .b_stride = index_of(shape->out_channels),
+                         .step = 1,
+                         .kernel_width = index_of(shape->kernel_width),
+                         .out_height = index_of(shape->in_height),
+                         .out_width = index_of(shape->in_width),
+                         .out_step = index_of(shape->stride),
+                         .dense = shape->stride == 1,
+                         .a = dy,
+                         .b = weight,
+                         .bias = bias,
+                         .c = dx};
+    for (int64_t y = 0; y < shape->stride && y < shape->in_height; y++)
+        for (int64_t x = 0; x < shape->stride && x < shape->in_width; x++)
+            input_phase(shape, s, y, x);
+}
+
+// ---- Frozen weights: the same products, with what follows them in their last lines ----
+
+static int64_t prepared_count(const ConvShape *shape)
+{
+    (void)shape;
+    return 0;
+}
+
+static void prepare(const ConvShape *shape, bool input_gradient, const float *weight,
+                    float *prepared)
+{
+    (void)shape, (void)input_gradient, (void)weight, (void)prepared;
+}
+
+static void conv2d_frozen(const ConvShape *shape, const ConvAfter *after, const float *x,
+                          const float *weight, const float *prepared, float *y)
+{
+    (void)prepared;
+    forward(shape, after, x, weight, y);
+}
+
+static void conv2d_frozen_input_gradient(const ConvShape *shape, const ConvAfter *after,
+                                         const float *y, float *dy, const float *weight,
+                                         const float *prepared, float *dx)
+{
+    (void)prepared;
+    FrozenArguments s = {.count = y_size(shape),
+                         .n = index_of(shape->out_channels),
+                         .relu = after->relu,
+                         .y = y,
+                         .scale = after->scale,
+                         .dy = dy};
+    if (after->relu || after->scale)
+        LAUNCH(KERNEL_frozen_gradient, grid_over(s.count), s, READS(s.y, s.count),
+               READS(s.scale, s.n), WRITES(s.dy, s.count));
+    conv2d_input_gradient(shape, dy, weight, NULL, dx);
+}
+
+// ---- Plain products: rows of A are the pixels of an image one pixel high ----
+
+static void gemm(const Gemm *shape, const float *a, const float *b, const float *bias, float *c)
+{
+    const bool a_turned = shape->a_column != 1, b_turned = shape->b_column != 1;
+    MatrixArguments s = {.m = index_of(shape->m),
+                         .n = index_of(shape->n),
+                         .k = index_of(shape->k),
+                         .inner = index_of(a_turned ? shape->m : shape->k),
+                         .image_height = 1, // one image, a line of pixels
+                         .image_width = index_of(a_turned ? shape->k : shape->m),
+                         .a_stride = index_of(a_turned ? shape->a_column : shape->a_row),
+                         .b_stride = index_of(b_turned ? shape->b_column : shape->b_row),
+                         .rows = 1,
+                         .columns = index_of(a_turned ? shape->k : shape->m),
+                         .step = 1,
+                         .taps_wide = 1,
+                         .kernel_width = 1,
+                         .dense = true,
+                         .accumulate = shape->accumulate,
+                         .a = a,
+                         .b = b,
+                         .bias = bias,
+                         .c = c};
+    if (a_turned && b_turned) panic("gemm: a product of two transposed matrices is not offered");
+    if (s.inner == 0) s.inner = 1; // k is 0: nothing is read ..
+    if (s.columns == 0) s.columns = 1;
+    const int64_t a_lines = a_turned ? shape->k : shape->m,
+                  b_lines = b_turned ? shape->n : shape->k;
+    const int64_t a_length = a_turned ? shape->m : shape->k;
+    const int64_t b_length = b_turned ? shape->k : shape->n;
+    Extents extents = {a_lines ? (a_lines - 1) * s.a_stride + a_length : 0,
+                       b_lines ? (b_lines - 1) * s.b_stride + b_length : 0, shape->m * shape->n};
+    product(s, a_turned ? KIND_WEIGHT : b_turned ? KIND_INPUT : KIND_FORWARD, extents);
+}
+
+void cuda_enter_matrix(Kernels *table)
+{
+    table->gemm = gemm;
+    table->conv2d = conv2d;
+    table->conv2d_input_gradient = conv2d_input_gradient;
+    table->conv2d_weight_gradient = conv2d_weight_gradient;
+    table->conv2d_prepared_count = prepared_count;
+    table->conv2d_prepare = prepare;
+    table->conv2d_frozen = conv2d_frozen;
+    table->conv2d_frozen_input_gradient = conv2d_frozen_input_gradient;
+}

@@ -1,0 +1,99 @@
+// Host side of kernels/norm.cu.
+#include "cuda/launch.h"
+
+enum { LEAST_HEIGHT = 256, MOST_PIECES = 256 };
+
+static NormArguments arguments_of(int64_t rows, int64_t channels, NormRelu relu, const float *x)
+{
+    NormArguments s = {.rows = rows,
+                       .channels = index_of(channels),
+                       .height = LEAST_HEIGHT,
+                       .relu_before = relu == NORM_RELU_BEFORE,
+                       .relu_after = relu == NORM_RELU_AFTER,
+                       .x = x};
+    while ((rows + s.height - 1) / s.height > MOST_PIECES) s.height *= 2;
+    s.pieces = index_of((rows + s.height - 1) / s.height);
+    return s;
+}
+
+static Grid grid_of_pieces(const NormArguments *s)
+{
+    return (Grid){.x = (s->channels + COLUMN_THREADS - 1) / COLUMN_THREADS,
+                  .y = s->pieces,
+                  .threads = COLUMN_THREADS * ROW_THREADS,
+                  .shared = 2 * MOST_THREADS * (int)sizeof(double)};
+}
+
+static void batch_norm_statistics(int64_t rows, int64_t channels, NormRelu relu, const float *x,
+                                  float *mean, float *variance)
+{
+    NormArguments s = arguments_of(rows, channels, relu, x);
+    const int64_t partial = 2 * s.pieces * channels;
+    s.partial = device_scratch(partial * (int64_t)sizeof(double));
+    s.mean_out = mean;
+    s.variance_out = variance;
+    LAUNCH(KERNEL_norm_statistics, grid_of_pieces(&s), s, READS(s.x, rows * channels),
+           WRITES(s.partial, partial));
+    LAUNCH(KERNEL_norm_finish_statistics, grid_over(channels), s, READS(s.x, channels),
+           READS(s.partial, partial), WRITES(s.mean_out, channels),
+           WRITES(s.variance_out, channels));
+}
+
+#define READS_COEFFICIENTS(s)                                                  \
+    READS((s).mean, (s).channels), READS((s).inverse_deviation, (s).channels), \
+        READS((s).scale, (s).channels), READS((s).shift, (s).channels)
+
+// Elementwise kernels: four elements a thread.
+static void over_elements(KernelNumber kernel, NormArguments s)
+{
+    const int64_t size = index_of(s.rows * s.channels);
+    s.wide =
+        s.channels % 4 == 0 && (((uintptr_t)s.x | (uintptr_t)s.dy | (uintptr_t)s.out) & 15) == 0;
+    LAUNCH(kernel, grid_over((size + 3) / 4), s, READS(s.x, size), READS(s.dy, size),
+           READS_COEFFICIENTS(s), READS(s.slope, 2 * s.channels), WRITES(s.out, size));
+}
+
+static NormArguments arguments_with(const BatchNormShape *shape, const float *x)
+{
+    NormArguments s = arguments_of(shape->rows, shape->channels, shape->relu, x);
+    s.training = shape->training;
+    s.mean = shape->mean;
+    s.inverse_deviation = shape->inverse_deviation;
+    s.scale = shape->scale;
+    s.shift = shape->shift;
+    return s;
+}
+
+static void batch_norm_apply(const BatchNormShape *shape, const float *x, float *y)
+{
+    NormArguments s = arguments_with(shape, x);
+    s.out = y;
+    over_elements(KERNEL_norm_apply, s);
+}
+
+static void batch_norm_backward(const BatchNormShape *shape, const float *x, const float *dy,
+                                float *dx, float *dscale, float *dshift)
+{
+    const int64_t size = shape->rows * shape->channels;
+    NormArguments s = arguments_with(shape, x);
+    const int64_t partial = 2 * s.pieces * shape->channels, slope = 2 * shape->channels;
+    s.partial = device_scratch(partial * (int64_t)sizeof(double) + slope * (int64_t)sizeof(float));
+    s.slope = (float *)(void *)(s.partial + partial);
+    s.dy = dy;
+    s.out = dx;
+    s.dscale = dscale;
+    s.dshift = dshift;
+    LAUNCH(KERNEL_norm_gradient_sums, grid_of_pieces(&s), s, READS(s.x, size), READS(s.dy, size),
+           READS_COEFFICIENTS(s), WRITES(s.partial, partial));
+    LAUNCH(KERNEL_norm_finish_sums, grid_over(shape->channels), s, READS_COEFFICIENTS(s),
+           READS(s.partial, partial), WRITES(s.slope, slope), WRITES(s.dscale, shape->channels),
+           WRITES(s.dshift, shape->channels));
+    if (dx) over_elements(KERNEL_norm_input_gradient, s);
+}
+
+void cuda_enter_norm(Kernels *table)
+{
+    table->batch_norm_statistics = batch_norm_statistics;
+    table->batch_norm_apply = batch_norm_apply;
+    table->batch_norm_backward = batch_norm_backward;
+}

@@ -1,0 +1,88 @@
+// Host side of kernels/pool.cu: a thread for each element of the result.
+#include "cuda/launch.h"
+
+static int64_t input_size(const PoolShape *s)
+{
+    return s->batch * s->in_height * s->in_width * s->channels;
+}
+
+static int64_t output_size(const PoolShape *s)
+{
+    return s->batch * s->out_height * s->out_width * s->channels;
+}
+
+static PoolArguments arguments_of(const PoolShape *s, int64_t count)
+{
+    return (PoolArguments){.in_height = index_of(s->in_height),
+                           .in_width = index_of(s->in_width),
+                           .channels = index_of(s->channels),
+                           .out_height = index_of(s->out_height),
+                           .out_width = index_of(s->out_width),
+                           .kernel = index_of(s->kernel),
+                           .stride = index_of(s->stride),
+                           .padding = index_of(s->padding),
+                           .count = index_of(count)};
+}
+
+static void forward(KernelNumber kernel, const PoolShape *shape, const float *x, float *y,
+                    int32_t *index)
+{
+    PoolArguments s = arguments_of(shape, output_size(shape));
+    s.x = x;
+    s.out = y;
+    s.index = index;
+    LAUNCH(kernel, grid_over(s.count), s, READS(s.x, input_size(shape)), WRITES(s.out, s.count),
+           WRITES(s.index, s.count));
+}
+
+static void backward(KernelNumber kernel, const PoolShape *shape, const int32_t *index,
+                     const float *dy, float *dx)
+{
+    PoolArguments s = arguments_of(shape, input_size(shape));
+    s.dy = dy;
+    s.saved = index;
+    s.out = dx;
+    LAUNCH(kernel, grid_over(s.count), s, READS(s.dy, output_size(shape)),
+           READS(s.saved, output_size(shape)), WRITES(s.out, s.count));
+}
+
+static void max_pool2d(const PoolShape *shape, const float *x, float *y, int32_t *index)
+{
+    forward(KERNEL_max_pool2d, shape, x, y, index);
+}
+
+static void max_pool2d_backward(const PoolShape *shape, const int32_t *index, const float *dy,
+                                float *dx)
+{
+    backward(KERNEL_max_pool2d_backward, shape, index, dy, dx);
+}
+
+static void avg_pool2d(const PoolShape *shape, const float *x, float *y)
+{
+    forward(KERNEL_avg_pool2d, shape, x, y, NULL);
+}
+
+static void avg_pool2d_backward(const PoolShape *shape, const float *dy, float *dx)
+{
+    backward(KERNEL_avg_pool2d_backward, shape, NULL, dy, dx);
+}
+
+static void adaptive_avg_pool2d(const PoolShape *shape, const float *x, float *y)
+{
+    forward(KERNEL_adaptive_avg_pool2d, shape, x, y, NULL);
+}
+
+static void adaptive_avg_pool2d_backward(const PoolShape *shape, const float *dy, float *dx)
+{
+    backward(KERNEL_adaptive_avg_pool2d_backward, shape, NULL, dy, dx);
+}
+
+void cuda_enter_pool(Kernels *table)
+{
+    table->max_pool2d = max_pool2d;
+    table->max_pool2d_backward = max_pool2d_backward;
+    table->avg_pool2d = avg_pool2d;
+    table->avg_pool2d_backward = avg_pool2d_backward;
+    table->adaptive_avg_pool2d = adaptive_avg_pool2d;
+    table->adaptive_avg_pool2d_backward = adaptive_avg_pool2d_backward;
+}

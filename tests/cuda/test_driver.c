@@ -1,0 +1,95 @@
+// The driver's side without a driver: with a libcuda.so.1 that does nothing (fake_driver.c), and
+// with none at all. What the user sees is one sentence and exit status 1; everything else works.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include "tests/test.h"
+
+typedef struct Output {
+    char text[8192];
+    int status;
+} Output;
+
+// `sieve ARGUMENTS` with the fake driver and this fault; fault NULL: with no driver.
+static Output run(const char *fault, const char *arguments)
+{
+    Output output = {.status = -1};
+    const char *build = getenv("BUILD") ? getenv("BUILD") : "build";
+    char command[1024];
+    if (fault)
+        snprintf(command, sizeof command,
+                 "LD_LIBRARY_PATH='%s/tests/cuda/fake' FAKE_CUDA='%s' '%s/sieve' %s 2>&1", build,
+                 fault, build, arguments);
+    else
+        snprintf(command, sizeof command, "LD_LIBRARY_PATH=/nonexistent '%s/sieve' %s 2>&1", build,
+                 arguments);
+    FILE *pipe = popen(command, "r");
+    if (!check(pipe != NULL, "%s could not be started", command)) return output;
+    size_t length = fread(output.text, 1, sizeof output.text - 1, pipe);
+    output.text[length] = '\0';
+    int status = pclose(pipe);
+    output.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return output;
+}
+
+static void says(const char *fault, const char *arguments, const char *sentence, int status)
+{
+    Output output = run(fault, arguments);
+    const char *name = fault ? fault : "no driver";
+    check(strstr(output.text, sentence) != NULL, "%s: '%s' is not in: %s", name, sentence,
+          output.text);
+    check(output.status == status, "%s: status %d, not %d", name, output.status, status);
+}
+
+static bool another_driver_is_here(void)
+{
+    return system("ldconfig -p 2>/dev/null | grep -q 'libcuda\\.so\\.1'") == 0;
+}
+
+static void without_a_driver_only_the_gpu_is_missing(void)
+{
+    if (another_driver_is_here()) {
+        skip("this machine has a driver");
+        return;
+    }
+    says(NULL, "ops --device cuda --check", "there is no NVIDIA driver on this machine", 1);
+    says(NULL, "run --defense ip --device cuda", "there is no NVIDIA driver on this machine", 1);
+    says(NULL, "ops", "conv2d", 0);
+}
+
+static void a_gpu_is_described(void)
+{
+    says("", "ops", "cuda (Fake GPU, compute capability 9.0, 4.0 GiB, driver for CUDA 12.4)", 0);
+}
+
+static void kernels_that_do_nothing_fail_the_check(void)
+{
+    says("", "ops --device cuda --check", "FAIL conv2d", 1);
+    says("", "ops --device cuda --check --precision bf16", "FAIL gemm", 1);
+}
+
+static void faults_of_the_driver_are_named(void)
+{
+    static const char check_it[] = "ops --device cuda --check";
+    says("no driver module", check_it, "cuInit(0): CUDA_ERROR_UNKNOWN", 1);
+    says("no gpu", check_it, "the NVIDIA driver sees no GPU", 1);
+    says("old gpu", check_it, "Fake GPU, compute capability 7.0, 4.0 GiB: compute capability 8.0",
+         1);
+    says("old driver", check_it,
+         "does not take the kernels of elementwise.ptx: CUDA_ERROR_UNSUPPORTED_PTX_VERSION", 1);
+    says("no memory", check_it, "MiB of memory left (CUDA_ERROR_OUT_OF_MEMORY)", 1);
+    says("launch fails", check_it,
+         "CUDA_ERROR_ILLEGAL_ADDRESS (an illegal memory access was encountered)", 1);
+}
+
+int main(int argc, char **argv)
+{
+    static const Test tests[] = {
+        {"without_a_driver_only_the_gpu_is_missing", without_a_driver_only_the_gpu_is_missing},
+        {"a_gpu_is_described", a_gpu_is_described},
+        {"kernels_that_do_nothing_fail_the_check", kernels_that_do_nothing_fail_the_check},
+        {"faults_of_the_driver_are_named", faults_of_the_driver_are_named},
+    };
+    return TESTS_RUN(tests);
+}
