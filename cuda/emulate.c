@@ -79,6 +79,8 @@ static Fiber *take_fiber(void)
     }
     fiber = allocate_zeroed(sizeof *fiber);
     fiber->stack = pages(STACK_BYTES);
+    fiber->other = machine.all;
+    machine.all = fiber;
     prepare(fiber);
     return fiber;
 }
@@ -326,6 +328,7 @@ bool emulator_run(const char *name, EmulatedKernel *kernel, const Launch *launch
     machine.argument_bytes = launch->argument_bytes;
     machine.thread_count = launch->grid.threads;
     machine.shared_bytes = (uintptr_t)launch->grid.shared;
+    if (machine.faulted) machine.idle = NULL; // some were left in the middle: none is used again
     machine.faulted = false;
     enum { GRID_LIMIT = 65535 }; // of a grid's second and third size
     if (launch->argument_bytes > sizeof arguments || launch->grid.x > INT32_MAX ||

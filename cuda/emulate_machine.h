@@ -61,7 +61,7 @@ typedef struct WarpRequest {
 typedef struct Fiber {
     void *stack_pointer; // while it waits
     char *stack;
-    struct Fiber *next; // in the list of idle ones
+    struct Fiber *next, *other; // in the lists of idle ones and of all
 } Fiber;
 
 typedef struct Thread {
@@ -91,7 +91,7 @@ typedef struct Machine {
     int thread_count, finished, current;
     int order[THREADS_LIMIT], next; // the order of threads, and the place of the running one
     int waiting, arrived[THREADS_LIMIT / LANES_OF_WARP];
-    Fiber scheduler, *idle;
+    Fiber scheduler, *idle, *all;
     uintptr_t stack; // of the running thread
 
     char *shared; // SHARED_LIMIT bytes
