@@ -34,7 +34,7 @@ LIBRARY = $(BUILD)/libsieve.a
 # The GPU's kernels, for the emulator: the compiler calls a function of cuda/emulate_memory.c before each access.
 CUDA_KERNELS = $(wildcard cuda/kernels/*.cu)
 OBJECTS += $(patsubst %.cu,$(BUILD)/%.emulated.o,$(CUDA_KERNELS))
-CHECKED = $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS)) $(if $(findstring thread,$(CFLAGS)),,-fsanitize=thread)
+CHECKED = $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS)) $(if $(findstring -fsanitize=thread,$(CFLAGS)),,-fsanitize=thread)
 TEST_SOURCES = $(wildcard tests/core/test_*.c tests/nn/test_*.c tests/optim/test_*.c tests/data/test_*.c tests/experiments/test_*.c tests/cuda/test_*.c)
 TESTS = $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
 

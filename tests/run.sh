@@ -32,7 +32,11 @@ for program in "$@"; do
 done
 if [ -d "$shared/golden" ]; then
     run "$BUILD/op_check" "$shared"/golden/ops/*.safetensors
-    run "$BUILD/op_check" --device emulated "$shared"/golden/ops/*.safetensors
+    if "$BUILD/op_check" --device emulated "$shared"/golden/ops/add-000.safetensors | grep -q 'not in a program'; then
+        echo "skipped golden cases on the emulated GPU: it is not in a program built with ThreadSanitizer"
+    else
+        run "$BUILD/op_check" --device emulated "$shared"/golden/ops/*.safetensors
+    fi
     run "$BUILD/model_check" "$shared"/golden/models/mnist_ia.safetensors \
         "$shared"/golden/models/mnist_wanet.safetensors "$shared"/golden/models/filter_mnist.safetensors
 else
