@@ -12,8 +12,11 @@ float he_deviation(int64_t kernel, int64_t out)
 
 static Parameter weight_of(Layout layout, LayerShape shape, int64_t fan_in)
 {
-    return (Parameter){
-        .layout = layout, .trainable = true, .fan_in = fan_in, .deviation = shape.weight_deviation};
+    return (Parameter){.layout = layout,
+                       .trainable = true,
+                       .fan_in = fan_in,
+                       .deviation = shape.weight_deviation,
+                       .rate = shape.weight_rate};
 }
 
 static Tensor *add_bias(Parameters *parameters, const char *name, LayerShape shape, int64_t fan_in)
@@ -22,7 +25,9 @@ static Tensor *add_bias(Parameters *parameters, const char *name, LayerShape sha
     bool uniform = shape.weight_deviation == 0;
     Parameter how = {.trainable = true,
                      .fan_in = uniform ? fan_in : 0,
-                     .deviation = uniform ? 0 : shape.bias_deviation};
+                     .deviation = uniform ? 0 : shape.bias_deviation,
+                     .rate = shape.bias_rate,
+                     .undecayed = shape.bias_undecayed};
     return parameters_add(parameters, name, "bias", how, SHAPE(shape.out));
 }
 

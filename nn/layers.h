@@ -42,6 +42,8 @@ typedef struct LayerShape {
     int64_t in, out, kernel;
     bool bias;
     float weight_deviation, bias_deviation;
+    float weight_rate, bias_rate; // of training (nn/module.h); 0: 1
+    bool bias_undecayed;
 } LayerShape;
 
 // sqrt(2 / (kernel^2 out)): He's deviation that keeps the size of gradients through relu.

@@ -25,6 +25,10 @@ typedef struct Parameter {
     float deviation;
     int64_t fan_in;
     float start;
+    // Where the network's recipe trains its tensors at different rates: times the optimizer's
+    // learning rate (0: 1), and without weight decay.
+    float rate;
+    bool undecayed;
 } Parameter;
 
 // Zero-initialise it. Owns names and tensors; layers point at the tensors.

@@ -15,7 +15,8 @@ static void sgd_update(Optimizer *optimizer, int i)
 {
     const Sgd *how = &optimizer->sgd;
     Tensor *parameter = optimizer->parameters[i];
-    SgdStep step = {optimizer->learning_rate, how->momentum, how->weight_decay, how->nesterov};
+    SgdStep step = {optimizer->learning_rate * optimizer->rates[i], how->momentum,
+                    optimizer->undecayed[i] ? 0 : how->weight_decay, how->nesterov};
     float *velocity = how->momentum != 0 ? optimizer->first.items[i].tensor->data : NULL;
     optimizer->kernels->sgd(&step, parameter->count, parameter->grad, velocity, parameter->data);
 }
@@ -37,11 +38,11 @@ static void adam_update(Optimizer *optimizer, int i)
     const Adam *how = &optimizer->adam;
     Tensor *parameter = optimizer->parameters[i];
     uint64_t t = optimizer->steps[i];
-    AdamStep step = {optimizer->learning_rate,
+    AdamStep step = {optimizer->learning_rate * optimizer->rates[i],
                      how->beta1,
                      how->beta2,
                      how->epsilon,
-                     how->weight_decay,
+                     optimizer->undecayed[i] ? 0 : how->weight_decay,
                      .correction1 = (float)(1 - power(how->beta1, t)),
                      .correction2 = (float)sqrt(1 - power(how->beta2, t))};
     optimizer->kernels->adam(&step, parameter->count, parameter->grad,
@@ -68,9 +69,15 @@ static Optimizer *create(const Parameters *parameters, float learning_rate)
     uint64_t most = (uint64_t)parameters->count + 1;
     optimizer->parameters = allocate(most * sizeof *optimizer->parameters);
     optimizer->steps = allocate_zeroed(most * sizeof *optimizer->steps);
-    for (int i = 0; i < parameters->count; i++)
-        if (parameters->items[i].trainable)
-            optimizer->parameters[optimizer->count++] = parameters->items[i].tensor;
+    optimizer->rates = allocate(most * sizeof *optimizer->rates);
+    optimizer->undecayed = allocate(most * sizeof *optimizer->undecayed);
+    for (int i = 0; i < parameters->count; i++) {
+        const Parameter *parameter = &parameters->items[i];
+        if (!parameter->trainable) continue;
+        optimizer->rates[optimizer->count] = parameter->rate > 0 ? parameter->rate : 1;
+        optimizer->undecayed[optimizer->count] = parameter->undecayed;
+        optimizer->parameters[optimizer->count++] = parameter->tensor;
+    }
     return optimizer;
 }
 
@@ -102,6 +109,8 @@ void optimizer_free(Optimizer *optimizer)
     parameters_free(&optimizer->first);
     parameters_free(&optimizer->second);
     free(optimizer->parameters);
+    free(optimizer->rates);
+    free(optimizer->undecayed);
     free(optimizer->steps);
     free(optimizer);
 }

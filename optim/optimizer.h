@@ -24,6 +24,8 @@ struct Optimizer {
     void (*update)(Optimizer *optimizer, int i);
     int count;           // trainable tensors
     Tensor **parameters; // [count], the network's
+    float *rates;        // [count] times the learning rate (nn/module.h)
+    bool *undecayed;     // [count]
     uint64_t *steps; // [count] updates so far of each: a tensor without a gradient sits a step out
     Parameters first, second; // SGD: velocity, none; Adam: first and second moments; same order
     Sgd sgd;

@@ -10,7 +10,8 @@
 //                                              22 3x3 1024 24 1x1 1024  26 1x1 classes
 // The numbers are places in PyTorch's list: "classifier.0.weight", ... Average pooling divides by 9
 // at the border too; the large net's pooling rounds sides up. Weights start normal with deviation
-// .05, biases with .001.
+// .05, biases with .001. The recipe's learning rates: class scores a tenth, other biases twice the
+// others', biases without weight decay.
 #include "nn/models/models.h"
 
 #include <stdio.h>
@@ -81,7 +82,16 @@ bool nin_build(Classifier *classifier, Error *error)
         char name[32];
         const Row *row = &net->rows[i];
         int64_t out = row->out == CLASSES ? classifier->classes : row->out;
-        LayerShape shape = {in, out, row->kernel, true, .05f, .001f};
+        bool scores = row->out == CLASSES;
+        LayerShape shape = {.in = in,
+                            .out = out,
+                            .kernel = row->kernel,
+                            .bias = true,
+                            .weight_deviation = .05f,
+                            .bias_deviation = .001f,
+                            .weight_rate = scores ? .1f : 1,
+                            .bias_rate = scores ? .1f : 2,
+                            .bias_undecayed = true};
         Conv2d how = {.stride = row->stride, .padding = row->padding};
         snprintf(name, sizeof name, "classifier.%d", row->index);
         net->conv[i] = conv_create(&classifier->parameters, name, shape, how);

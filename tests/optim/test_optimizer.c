@@ -72,6 +72,18 @@ static void test_sgd_with_momentum_and_weight_decay(void)
     check_run(&parameters, optimizer, (double[]){0.976299699, 0.0315428005, 0.10318865});
 }
 
+// torch.optim.SGD([{"params": [p], "lr": .1, "weight_decay": 0}], lr=.2, weight_decay=.01): what
+// test_sgd_without_momentum expects.
+static void test_a_tensor_has_its_own_rate_and_no_decay(void)
+{
+    Parameters parameters = three_values();
+    parameters.items[0].rate = .5f;
+    parameters.items[0].undecayed = true;
+    Optimizer *optimizer =
+        optimizer_create_sgd(&parameters, (Sgd){.learning_rate = .2f, .weight_decay = .01f});
+    check_run(&parameters, optimizer, (double[]){1.175, -0.3125, 0.1});
+}
+
 // torch.optim.SGD([p], lr=.1, momentum=.9, weight_decay=.01, nesterov=True)
 static void test_sgd_with_nesterov_momentum(void)
 {
@@ -201,6 +213,7 @@ int main(int argc, char **argv)
     static const Test tests[] = {
         {"sgd_without_momentum", test_sgd_without_momentum},
         {"sgd_with_momentum_and_weight_decay", test_sgd_with_momentum_and_weight_decay},
+        {"a_tensor_has_its_own_rate_and_no_decay", test_a_tensor_has_its_own_rate_and_no_decay},
         {"sgd_with_nesterov_momentum", test_sgd_with_nesterov_momentum},
         {"adam_with_pytorchs_defaults", test_adam_with_pytorchs_defaults},
         {"adam_with_weight_decay", test_adam_with_weight_decay},
