@@ -18,7 +18,7 @@ typedef struct OptionRow {
 
 enum {
     FOR_CELLS = FOR_DEMO | FOR_RUN | FOR_TRAIN,
-    FOR_ALL = FOR_CELLS | FOR_REPORT | FOR_OPS | FOR_DATA | FOR_IMAGE | FOR_TABLE
+    FOR_ALL = FOR_CELLS | FOR_REPORT | FOR_OPS | FOR_DATA | FOR_IMAGE | FOR_TABLE | FOR_FIGURE
 };
 #define FIELD(name) offsetof(Options, name)
 
@@ -56,16 +56,16 @@ static const OptionRow rows[] = {
      FIELD(scale_text), FOR_RUN | FOR_TRAIN, 0, 0},
     {"--set", "METHOD.NAME=VALUE", "one setting of classifier, attack or defense; repeatable",
      OPTION_SET, 0, FOR_RUN | FOR_TRAIN, 0, 0},
-    {"--seed", "N", "seed of every random draw (default 1)", OPTION_NUMBER, FIELD(seed), FOR_CELLS,
-     0, (INT64_C(1) << 53) - 1}, // what JSON numbers hold exactly
+    {"--seed", "N", "seed of every random draw (default 1)", OPTION_NUMBER, FIELD(seed),
+     FOR_CELLS | FOR_FIGURE, 0, (INT64_C(1) << 53) - 1}, // what JSON numbers hold exactly
     {"--out", "DIR", "results (default results)", OPTION_TEXT, FIELD(out),
-     FOR_CELLS | FOR_DATA | FOR_TABLE, 0, 0},
+     FOR_CELLS | FOR_DATA | FOR_TABLE | FOR_FIGURE, 0, 0},
     {"--json", "FILE", "also write the results here", OPTION_TEXT, FIELD(json),
      FOR_CELLS | FOR_DATA, 0, 0},
     {"-o", "FILE", "weights (safetensors), report, or picture (.png, .ppm, .pgm)", OPTION_TEXT,
      FIELD(output), FOR_TRAIN | FOR_REPORT | FOR_DATA | FOR_IMAGE, 0, 0},
     {"--threads", "N", "threads (default: one for each processor)", OPTION_NUMBER, FIELD(threads),
-     FOR_CELLS | FOR_DATA, 1, 64},
+     FOR_CELLS | FOR_DATA | FOR_FIGURE, 1, 64},
     {"--device", "NAME", "cpu", OPTION_TEXT, FIELD(device), FOR_CELLS, 0, 0},
     {"--quiet", NULL, "no progress", OPTION_FLAG, FIELD(quiet), FOR_ALL, 0, 0},
     {"--help", NULL, "this text", OPTION_FLAG, FIELD(help), FOR_ALL, 0, 0}};

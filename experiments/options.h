@@ -19,7 +19,8 @@ enum CommandSet {
     FOR_OPS = 16,
     FOR_DATA = 32,
     FOR_IMAGE = 64,
-    FOR_TABLE = 128
+    FOR_TABLE = 128,
+    FOR_FIGURE = 256
 };
 
 typedef struct Options {
