@@ -26,6 +26,7 @@ struct Tape {
     Gradient *spares;
     const Kernels *kernels;
     bool recording;
+    const Observer *observer; // of layers, or NULL
     Node **nodes; // grows with malloc, kept over resets
     int count, capacity;
     Tensor **written; // persistent tensors whose gradient this step has written
@@ -68,6 +69,16 @@ void tape_record(Tape *tape, bool recording)
 bool tape_recording(const Tape *tape)
 {
     return tape->recording;
+}
+
+void tape_observe(Tape *tape, const Observer *observer)
+{
+    tape->observer = observer;
+}
+
+const Observer *tape_observer(const Tape *tape)
+{
+    return tape->observer;
 }
 
 const Kernels *tape_kernels(const Tape *tape)

@@ -19,7 +19,8 @@ enum CommandSet {
     FOR_OPS = 16,
     FOR_DATA = 32,
     FOR_IMAGE = 64,
-    FOR_TABLE = 128
+    FOR_TABLE = 128,
+    FOR_POISON = 256
 };
 
 typedef struct Options {
@@ -27,6 +28,7 @@ typedef struct Options {
     const char *model;                 // NULL: the data set's
     const char *attack, *defense;      // the defense may be several names with commas
     const char *filter;                // NULL: the paper's for the size of the images
+    const char *poisoned;              // folder of a poisoned training set; NULL: none
     const char *mode;                  // single or all
     const char *trigger_images;        // files with commas; NULL: none
     const char *out, *json, *output;   // result directory, --json FILE, -o FILE

@@ -1,6 +1,7 @@
 // Layers with weights: small structs of tensors that live in a network's Parameters, and their
 // forward functions. A layer is made once under its PyTorch name ("encoder.0.1") and owns nothing
-// itself.
+// itself. Each shows its result to the tape's observer (core/tape.h), if there is one: of a batch
+// norm that is joined to a relu, the joint result.
 #ifndef SIEVE_NN_LAYERS_H
 #define SIEVE_NN_LAYERS_H
 
@@ -11,6 +12,7 @@
 typedef struct Mode {
     bool training;        // batch statistics, and dropout
     bool without_dropout; // .. except the dropout
+    bool dropout;         // in evaluation: running statistics, but dropout
     RandomKey
         key; // of the dropout masks: {.seed, .step}; each layer mixes its name into the purpose
 } Mode;
