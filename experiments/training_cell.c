@@ -81,9 +81,9 @@ static Json *record_of(const TrainingCell *cell)
     json_set(record, "findings", json_copy(cell->defense.findings));
     const Json *before = json_get(s->result, "seconds");
     json_set(times, "classifier", json_number(json_get_number(before, "classifier", 0)));
-    json_set(times, "defense", json_number(cell->defense.seconds + cell->defense.analysis_seconds));
+    json_set(times, "defense", json_number(cell->defense.seconds));
+    json_set(times, "analysis", json_number(cell->defense.analysis_seconds));
     json_set(times, "evaluation", json_number(seconds_now() - started));
-    json_set(record, "analysis_seconds", json_number(cell->defense.analysis_seconds));
     json_set(record, "classifier_hash", json_copy(json_get(s->result, "config_hash")));
     record_finish(s, cell->defense.method->name, cell->config, cell->hash, times, record);
     return record;
