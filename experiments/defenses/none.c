@@ -175,8 +175,10 @@ static void remove_by_sum(const Activations *a, const Compromised *judges, doubl
                 scores[i] += (double)a->largest[i * a->neurons + n];
             }
     }
-    double threshold = natural_break(scores, a->samples);
-    for (int64_t i = 0; i < a->samples; i++) removed[i] = scores[i] >= threshold;
+    double threshold = natural_break(scores, a->samples), top = threshold;
+    for (int64_t i = 0; i < a->samples; i++) top = fmax(top, scores[i]);
+    // Equal scores have no break: the judges are all silent, as neurons are once they are cut.
+    for (int64_t i = 0; i < a->samples; i++) removed[i] = top > threshold && scores[i] >= threshold;
 }
 
 // |A_n(i) - mu| / sigma of the samples in O_n into scores, where it is greater; values: room for one
