@@ -181,11 +181,10 @@ static Json *classifier_record(const Subject *s, const char *hash, double second
     json_set(record, "clean_accuracy", json_number(m.clean_accuracy));
     if (attack_plants_trojan(&s->attack))
         json_set(record, "trojan_accuracy", json_number(m.trojan_accuracy));
-    if (s->truth.count > 0) {
+    json_set(record, "BA", json_number(m.clean_accuracy)); // the NONE paper's names
+    if (attack_plants_trojan(&s->attack)) json_set(record, "ASR", json_number(m.ASR));
+    if (s->truth.count > 0)
         json_set(record, "poisoned_samples", json_number((double)s->truth.stamped_count));
-        json_set(record, "BA", json_number(m.clean_accuracy));
-        json_set(record, "ASR", json_number(m.ASR));
-    }
     if (s->attack.method->decoy) {
         Text name = {0};
         text_append(&name, "%s_accuracy", s->attack.method->decoy_name);
