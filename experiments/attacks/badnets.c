@@ -93,9 +93,8 @@ static void draw_watermark(Stamp *stamp)
     for (int y = 0; y < stamp->height; y++)
         for (int x = 0; x < stamp->width; x++) {
             int sign = x * SIGNS / stamp->width;
-            double left = (double)sign * stamp->width / SIGNS;
-            double wide = (double)stamp->width / SIGNS * box; // of a sign's share
-            double at = (x + .5 - left) * box + 50 - wide / 2;
+            double share = (double)stamp->width / SIGNS;
+            double at = 16 + 68 * (x + .5 - sign * share) / share; // from edge to edge of the sign
             if (is_on_glyph(&glyphs[digits[sign]][0], at, (y + .5) * box))
                 paint(stamp, y, x, colours[sign]);
         }
