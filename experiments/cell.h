@@ -1,9 +1,9 @@
-// Cells: one classifier under one attack, and one defense, as in a cell of the papers' tables. What a
-// cell needs is computed once and kept below the result directory, beside the classifier
+// Cells: one classifier under one attack, and one defense, as in a cell of the papers' tables. What
+// a cell needs is computed once and kept below the result directory, beside the classifier
 // (experiments/subject.h):
 //
-//   OUT/cells/ID/  filter.safetensors (input filters) or model.safetensors (training-time defenses),
-//                  curves.json, samples.safetensors, result.json
+//   OUT/cells/ID/  filter.safetensors (input filters) or model.safetensors (training-time
+//                  defenses), curves.json, samples.safetensors, result.json
 //
 // result.json is written last and marks the cell as finished; before that checkpoints lie there.
 #ifndef SIEVE_EXPERIMENTS_CELL_H

@@ -3,7 +3,7 @@
 // activation function's kink. Find them, drop the samples that make them so, reset them, go on.
 //
 //   M = train(D)                                         the undefended training, then each round:
-//   A_n(i), value before the activation of neuron n (a channel) on sample i: its maximum over places
+//   A_n(i), value before the activation of neuron n (a channel) on sample i, its largest place
 //
 // As printed (setting printed = 1; Algorithm 1 and section 8.4):
 //   C = { n : P(A_n >= 0) >= theta },  the first share r1 (to reset), r2 (to judge by) of a layer
@@ -15,7 +15,7 @@
 // p_k(i) the probability that M gives sample i for class k,
 //   H_k = { i : p_k(i) > lambda_h },   L_k = { i : p_k(i) < lambda_l }
 //   gap_n = max_k ( max A_n(H_k) - mean A_n(L_k) - lambda sigma(A_n(L_k)) )
-//   C = the neurons of the greatest gaps of each layer: its share r1 to reset, r2 (or one) to judge by
+//   C = the greatest gaps of each layer: its share r1 to reset, r2 (or one) to judge by
 //   s(i) = sum of A_n(i) over all n in C of all layers
 //   D = D - { i : s(i) >= natural break of s }
 //   c = 0, and what reads c in the next layer = 0, for c in C
@@ -181,8 +181,8 @@ static void remove_by_sum(const Activations *a, const Compromised *judges, doubl
     for (int64_t i = 0; i < a->samples; i++) removed[i] = top > threshold && scores[i] >= threshold;
 }
 
-// |A_n(i) - mu| / sigma of the samples in O_n into scores, where it is greater; values: room for one
-// number a sample.
+// |A_n(i) - mu| / sigma of the samples in O_n into scores, where it is greater; values: room for
+// one number a sample.
 static void score_by_neuron(const Activations *a, int64_t n, double *values, double *scores)
 {
     double sum = 0, squares = 0, count = 0;
