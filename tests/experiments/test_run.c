@@ -219,7 +219,7 @@ static void the_users_pictures_are_part_of_the_configuration(void)
                     "--attack image-bi+ --trigger-images %s --out pictures%d --json pictures.json",
                     lists[i], i);
         succeeded(run_cells("if", options.text));
-        Json *record = read_json("pictures.json");
+        Json *record = read_result("pictures.json");
         check(strstr(json_get_string(record, "command", ""), lists[i]), "the command names them");
         hashes[i] = copy_string(json_get_string(record, "config_hash", ""));
         json_free(record);
