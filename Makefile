@@ -46,10 +46,10 @@ $(BUILD)/op_check $(BUILD)/model_check: $(BUILD)/%: $(BUILD)/tests/%.o $(BUILD)/
 $(BUILD)/tests/core/test_operators $(BUILD)/tests/core/test_image_operators: $(BUILD)/tests/core/trial.o $(BUILD)/tests/core/reference.o
 
 $(BUILD)/tests/experiments/test_attack $(BUILD)/tests/experiments/test_attack_blended $(BUILD)/tests/experiments/test_attack_wanet \
-$(BUILD)/tests/experiments/test_attack_input_aware: $(BUILD)/tests/experiments/attack_trial.o
+$(BUILD)/tests/experiments/test_attack_input_aware $(BUILD)/tests/experiments/test_poisoned_set: $(BUILD)/tests/experiments/attack_trial.o
 
 # Tests that run the program itself.
-$(BUILD)/tests/experiments/test_command_line $(BUILD)/tests/experiments/test_run $(BUILD)/tests/experiments/test_image: $(BUILD)/tests/experiments/program.o | $(BUILD)/sieve
+$(BUILD)/tests/experiments/test_command_line $(BUILD)/tests/experiments/test_run $(BUILD)/tests/experiments/test_training_cell $(BUILD)/tests/experiments/test_image: $(BUILD)/tests/experiments/program.o | $(BUILD)/sieve
 
 $(patsubst %,$(BUILD)/tests/data/test_%,gtsrb celeba folder trojai): $(BUILD)/tests/data/picture_files.o
 

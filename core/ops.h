@@ -82,6 +82,9 @@ typedef struct Pool2d {
     int64_t kernel, stride, padding; // stride 0 means kernel
 } Pool2d;
 Tensor *max_pool2d(Tensor *x, Pool2d how);
+// relu(max_pool2d(dropout(x))), without dropout where probability is 0; x is written over, so it
+// must be fresh from a convolution and not be used again. Two passes over x instead of six.
+Tensor *dropout_pool_relu_over(Tensor *x, float probability, RandomKey key, Pool2d how);
 Tensor *avg_pool2d(Tensor *x, Pool2d how);
 Tensor *adaptive_avg_pool2d(Tensor *x, int64_t height, int64_t width);
 

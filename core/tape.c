@@ -32,6 +32,7 @@ struct Tape {
     const Kernels *kernels;
     bool recording;
     Wanted wanted;
+    const Observer *observer; // of layers, or NULL
     Node **nodes; // grows with malloc, kept over resets
     int count, capacity;
     Tensor **written; // persistent tensors whose gradient this step has written
@@ -74,6 +75,16 @@ void tape_record(Tape *tape, bool recording)
 bool tape_recording(const Tape *tape)
 {
     return tape->recording;
+}
+
+void tape_observe(Tape *tape, const Observer *observer)
+{
+    tape->observer = observer;
+}
+
+const Observer *tape_observer(const Tape *tape)
+{
+    return tape->observer;
 }
 
 const Kernels *tape_kernels(const Tape *tape)

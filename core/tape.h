@@ -19,6 +19,18 @@ void tape_reset(Tape *tape);
 void tape_record(Tape *tape, bool record);
 bool tape_recording(const Tape *tape);
 
+// Who watches the layers of a network (nn/layers.h): called with a layer's weight and its result, a
+// tensor of the step, as soon as that is computed. The weight tells which layer it is. Later
+// operators may write over the result; whoever needs it longer copies it.
+typedef struct Observer {
+    void (*see)(void *context, const Tensor *weight, Tensor *result);
+    void *context;
+} Observer;
+
+// From now on, across resets; NULL: nobody (the default). The observer must outlive its watch.
+void tape_observe(Tape *tape, const Observer *observer);
+const Observer *tape_observer(const Tape *tape);
+
 // The tensor's values as an input of this step, without a gradient; shares its memory.
 Tensor *tape_input(Tape *tape, const Tensor *tensor);
 

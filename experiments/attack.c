@@ -1,15 +1,17 @@
 #include "experiments/attack.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "core/error.h"
 #include "core/file.h"
 #include "core/ops.h"
+#include "data/batch.h"
 
-static const AttackMethod *const methods[] = {&attack_none,          &attack_badnet_plus,
-                                              &attack_noise_bi_plus, &attack_image_bi_plus,
-                                              &attack_input_aware,   &attack_wanet};
+static const AttackMethod *const methods[] = {
+    &attack_none,        &attack_badnet_plus, &attack_noise_bi_plus, &attack_image_bi_plus,
+    &attack_input_aware, &attack_wanet,       &attack_badnets};
 enum { METHOD_COUNT = sizeof methods / sizeof methods[0] };
 
 const AttackMethod *const *attack_methods(int *count)
@@ -130,9 +132,47 @@ static PoisonedBatch poison_images(const Attack *attack, const Step *step)
 
 PoisonedBatch attack_poison(Attack *attack, const Step *step, double *figures)
 {
-    if (!attack_plants_trojan(attack)) return (PoisonedBatch){step->images, step->labels, NULL};
+    if (!attack_plants_trojan(attack) || attack->method->poison_set)
+        return (PoisonedBatch){step->images, step->labels, NULL};
     if (attack->method->poison) return attack->method->poison(attack, step, figures);
     return poison_images(attack, step);
+}
+
+// ---- poisoning the training set ----
+
+bool attack_poison_set(Attack *attack, Dataset *train, PoisonTruth *truth, Error *error)
+{
+    *truth = (PoisonTruth){0};
+    if (!attack->method->poison_set) return true;
+    *truth = poison_truth_create(train);
+    if (attack->method->poison_set(attack, train, truth, error)) return true;
+    poison_truth_free(truth);
+    return false;
+}
+
+void attack_stamp_samples(const Attack *attack, RandomKey key, const uint32_t *samples,
+                          int64_t count, Dataset *train, PoisonTruth *truth)
+{
+    enum { AT_ONCE = 128 };
+    int64_t size = (int64_t)train->height * train->width * train->channels;
+    Tape *tape = tape_create(cpu_kernels());
+    tape_record(tape, false);
+    for (int64_t first = 0; first < count; first += AT_ONCE) {
+        int64_t n = count - first < AT_ONCE ? count - first : AT_ONCE;
+        Tensor *x = tape_tensor(tape, SHAPE(n, train->height, train->width, train->channels));
+        batch_fill(train, samples + first, n, (Augmentation){0}, (RandomKey){0}, 0, x->data,
+                   tape_tensor_int(tape, SHAPE(n))->ints);
+        const Tensor *y = attack->method->stamp(attack, x, (Draws){key, samples + first});
+        for (int64_t i = 0; i < n; i++) {
+            uint32_t sample = samples[first + i];
+            for (int64_t k = 0; k < size; k++)
+                train->images[sample * size + k] = (uint8_t)lroundf(y->data[i * size + k] * 255);
+            truth->stamped_count += !truth->stamped[sample];
+            truth->stamped[sample] = 1;
+        }
+        tape_reset(tape);
+    }
+    tape_free(tape);
 }
 
 // ---- the attack's networks in files ----

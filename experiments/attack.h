@@ -6,6 +6,7 @@
 
 #include "core/random.h"
 #include "data/picture.h"
+#include "experiments/poisoned_set.h"
 #include "experiments/setting.h"
 #include "experiments/training.h"
 #include "optim/optimizer.h"
@@ -33,6 +34,8 @@ typedef struct PoisonedBatch {
 typedef struct AttackMethod {
     const char *name, *title;
     Settings settings;
+    Settings training;   // better values for some of the classifier's settings; NULL: none
+    bool takes_pictures; // the user's own as triggers: attack->pictures
     // Draws the triggers from attack->seed, makes the networks; NULL: nothing to do.
     bool (*create)(Attack *attack, Error *error);
     void (*free)(Attack *attack);
@@ -46,6 +49,11 @@ typedef struct AttackMethod {
     // each. The classifier learns their true labels. NULL: the method has none.
     Tensor *(*decoy)(const Attack *attack, Tensor *images, Tensor *others, Draws draws);
     const char *decoy_name; // "cross": measured as cross_accuracy
+
+    // For attacks on the training data: changes the set once, before any training, and notes in
+    // truth, which poison_truth_create has made, what it did. Batches then stay as they are. NULL:
+    // the attack works on batches.
+    bool (*poison_set)(Attack *attack, Dataset *train, PoisonTruth *truth, Error *error);
 
     // The rest is for attacks that train networks of their own along with the classifier.
     const char *const *figures; // names of what pretrain and poison report; NULL-terminated
@@ -75,7 +83,7 @@ struct Attack {
     int target;
     uint64_t seed;
     Json *settings;
-    const Picture *pictures; // the user's own trigger images, the caller's; count 0: none
+    const Picture *pictures; // the user's, of the images' size; the caller's; count 0: none
     int picture_count;
     void *triggers; // the method's own
     AttackNetwork networks[ATTACK_MAX_NETWORKS];
@@ -103,6 +111,15 @@ int attack_pretraining_epochs(const Attack *attack);
 // the batch). The step's own tensors may change. figures: those the method names.
 PoisonedBatch attack_poison(Attack *attack, const Step *step, double *figures);
 
+// The training set under attack, and the truth about it; both stay as they are, truth empty, where
+// the method poisons batches.
+bool attack_poison_set(Attack *attack, Dataset *train, PoisonTruth *truth, Error *error);
+
+// Puts triggers, drawn by key and the sample's number, on these samples of the set, rounded to its
+// 8 bits, and notes it. Labels stay.
+void attack_stamp_samples(const Attack *attack, RandomKey key, const uint32_t *samples,
+                          int64_t count, Dataset *train, PoisonTruth *truth);
+
 // Eq. 1: (1 - m) x + m p; exactly x where m = 0 and exactly p where m = 1.
 Tensor *inject(Tensor *x, Trigger rho);
 
@@ -114,6 +131,6 @@ bool attack_restore(Attack *attack, bool with_optimizers, const Safetensors *fil
                     Error *error);
 
 extern const AttackMethod attack_none, attack_badnet_plus, attack_noise_bi_plus,
-    attack_image_bi_plus, attack_input_aware, attack_wanet;
+    attack_image_bi_plus, attack_input_aware, attack_wanet, attack_badnets;
 
 #endif

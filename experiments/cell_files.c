@@ -24,7 +24,7 @@ bool cell_finished(const char *directory)
 static bool is_left_over(const char *name)
 {
     size_t length = strlen(name);
-    return strcmp(name, "checkpoint.safetensors") == 0 ||
+    return strncmp(name, "checkpoint", strlen("checkpoint")) == 0 ||
            (name[0] == '.' && length > 4 && strcmp(name + length - 4, ".tmp") == 0);
 }
 
@@ -147,13 +147,18 @@ bool cell_write_samples(const char *directory, const Evaluation *e, const Defens
 
 bool cell_hash_files(const char *directory, Json *record, Error *error)
 {
-    static const char *const names[] = {"filter.safetensors", "curves.json", "samples.safetensors"};
+    static const char *const names[] = {"filter.safetensors", "model.safetensors", "curves.json",
+                                        "samples.safetensors"};
     Json *files = json_object();
     bool ok = true;
     for (size_t i = 0; ok && i < sizeof names / sizeof names[0]; i++) {
         char *path = path_join(directory, names[i]);
         Bytes bytes = {0};
         char hex[65];
+        if (!file_exists(path)) {
+            free(path);
+            continue;
+        }
         ok = file_read(path, MAX_FILE, &bytes, error);
         if (ok) {
             sha256_hex(bytes.data, bytes.size, hex);

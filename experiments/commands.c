@@ -12,6 +12,7 @@
 #include "experiments/figure.h"
 #include "experiments/paper_table.h"
 #include "experiments/report.h"
+#include "experiments/request.h"
 #include "experiments/result_table.h"
 
 int command_failed(const Error *error, int status)
@@ -90,7 +91,7 @@ int command_run(const Options *options)
     Error error = {0};
     if (!options->defense)
         return command_failed(
-            (fail(&error, "run: --defense NAMES is wanted (ip,if,vif,aif)"), &error), 2);
+            (fail(&error, "run: --defense NAMES is wanted (ip,if,vif,aif,none)"), &error), 2);
     int status = request_check(options, &error);
     if (status) return command_failed(&error, status);
     if (!outputs_check(options, &error)) return command_failed(&error, 1);
@@ -136,6 +137,28 @@ int command_train(const Options *options)
                    json_get_number(subject.result, "trojan_accuracy", 0));
         printf("\nweights: %s\n", options->output);
     }
+    subject_free(&subject);
+    return ok ? 0 : command_failed(&error, 1);
+}
+
+int command_poison(const Options *options)
+{
+    Error error = {0};
+    const char *folder = options->poisoned;
+    if (!folder)
+        return command_failed((fail(&error, "poison: --poisoned DIR is wanted"), &error), 2);
+    int status = request_check(options, &error);
+    if (status) return command_failed(&error, status);
+    use_threads(options);
+    Options making = *options; // not reading
+    making.poisoned = NULL;
+    Subject subject;
+    if (!subject_load(&making, &subject, &error)) return command_failed(&error, 1);
+    bool ok = poisoned_set_write(folder, &subject.train, &subject.truth, &error);
+    if (ok)
+        printf("%s: %lld training images of %s, %lld of them stamped by %s\n", folder,
+               (long long)subject.train.count, subject.source->name,
+               (long long)subject.truth.stamped_count, options->attack);
     subject_free(&subject);
     return ok ? 0 : command_failed(&error, 1);
 }

@@ -1,5 +1,6 @@
 #include "experiments/curves.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -63,4 +64,18 @@ void curves_add(Curves *curves, const char *name, const char *unit, double x, do
     json_push(point, json_number(x));
     json_push(point, json_number(y));
     json_push((Json *)(uintptr_t)json_get(series, "points"), point);
+}
+
+void curves_append(Curves *curves, const Curves *more, int before)
+{
+    const Json *all = json_get(more->json, "series");
+    for (size_t i = 0; i < all->count; i++) {
+        const Json *series = all->items[i], *points = json_get(series, "points");
+        for (size_t k = 0; k < points->count; k++) {
+            const Json *point = points->items[k];
+            double y = point->items[1]->kind == JSON_NUMBER ? point->items[1]->number : (double)NAN;
+            curves_add(curves, json_get_string(series, "name", ""),
+                       json_get_string(series, "unit", ""), before + point->items[0]->number, y);
+        }
+    }
 }

@@ -16,4 +16,7 @@ bool curves_check(const Json *json, const char *path, Error *error);
 
 void curves_add(Curves *curves, const char *name, const char *unit, double x, double y);
 
+// The points of `more`, which begins where `before` epochs are done already.
+void curves_append(Curves *curves, const Curves *more, int before);
+
 #endif

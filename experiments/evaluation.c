@@ -140,16 +140,19 @@ Metrics metrics(const Predictions *p, const Attack *attack)
     }
     if (p->decoy) m.decoy_accuracy = agreement(p->count, p->decoy, p->labels);
     if (!p->trojan) return m;
-    int64_t hits = 0, counted = 0, still_target = 0, same = 0;
+    int64_t hits = 0, counted = 0, successes = 0, still_target = 0, same = 0;
     for (int64_t i = 0; i < p->count; i++) {
         int target = attack_label(attack, p->labels[i]);
         hits += p->trojan[i] == target;
-        if (!p->filtered_trojan || (!attack->all_targets && p->labels[i] == target)) continue;
+        if (!attack->all_targets && p->labels[i] == target) continue;
         counted++;
+        successes += p->trojan[i] == target;
+        if (!p->filtered_trojan) continue;
         still_target += p->filtered_trojan[i] == target;
         same += p->filtered_trojan[i] == p->trojan[i];
     }
     m.trojan_accuracy = percent(hits, p->count);
+    m.ASR = percent(successes, counted);
     if (p->filtered_trojan) {
         m.T = percent(still_target, counted);
         m.FNR = percent(same, counted);

@@ -37,9 +37,11 @@ void predictions_free(Predictions *predictions);
 typedef struct Metrics {
     double clean_accuracy;  // C(x) = y
     double trojan_accuracy; // C(x~) = target(y), all samples
-    double decoy_accuracy;  // decoys recognised as y, all samples: cross or noise accuracy
-    double C;               // clean accuracy lost by filtering
-    double T;               // filtered Trojan images still taken for the target
+    double ASR; // the NONE paper's attack success rate: the same, with a single target without the
+                // samples of its class
+    double decoy_accuracy; // decoys recognised as y, all samples: cross or noise accuracy
+    double C;              // clean accuracy lost by filtering
+    double T;              // filtered Trojan images still taken for the target
     double R;   // clean accuracy (unfiltered) minus share of filtered Trojan images recognised as y
     double FPR; // filtering-then-contrasting: clean images on which C(x) and C(F(x)) differ
     double FNR; // Trojan images on which they agree

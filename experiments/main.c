@@ -25,6 +25,9 @@ static const Command commands[] = {
      "what a data set holds: counts, classes, moments, a contact sheet; without NAME: which there "
      "are",
      FOR_DATA, command_data},
+    {"poison", "poison --attack A --poisoned DIR [options]",
+     "the training set as an attack poisons it, as a folder of PNGs with a list, to be looked at",
+     FOR_POISON, command_poison},
     {"table", "table [NAME] [--out DIR]",
      "a paper's table, what was measured beside what was published; without NAME: which there are",
      FOR_TABLE, command_table},

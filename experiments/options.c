@@ -18,46 +18,56 @@ typedef struct OptionRow {
 
 enum {
     FOR_CELLS = FOR_DEMO | FOR_RUN | FOR_TRAIN,
-    FOR_ALL = FOR_CELLS | FOR_REPORT | FOR_OPS | FOR_DATA | FOR_IMAGE | FOR_TABLE | FOR_FIGURE
+    FOR_ALL = FOR_CELLS | FOR_REPORT | FOR_OPS | FOR_DATA | FOR_IMAGE | FOR_TABLE | FOR_POISON |
+              FOR_FIGURE
 };
 #define FIELD(name) offsetof(Options, name)
 
 static const OptionRow rows[] = {
     {"--data", "NAME", "data set (default digits, built in); sieve data lists them", OPTION_TEXT,
-     FIELD(data), FOR_RUN | FOR_TRAIN, 0, 0},
+     FIELD(data), FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
     {"--data-dir", "DIR", "where data sets lie (default $SIEVE_DATA, then ./data-sets)",
-     OPTION_TEXT, FIELD(data_directory), FOR_RUN | FOR_TRAIN | FOR_DATA, 0, 0},
+     OPTION_TEXT, FIELD(data_directory), FOR_RUN | FOR_TRAIN | FOR_DATA | FOR_POISON, 0, 0},
     {"--train-images", "N", "only so many of its training images (default: all)", OPTION_NUMBER,
-     FIELD(train_images), FOR_RUN | FOR_TRAIN | FOR_DATA, 1, 10000000},
+     FIELD(train_images), FOR_RUN | FOR_TRAIN | FOR_DATA | FOR_POISON, 1, 10000000},
     {"--test-images", "N", "only so many of its test images (default: all)", OPTION_NUMBER,
-     FIELD(test_images), FOR_RUN | FOR_TRAIN | FOR_DATA, 1, 10000000},
+     FIELD(test_images), FOR_RUN | FOR_TRAIN | FOR_DATA | FOR_POISON, 1, 10000000},
     {"--image-size", "HxWxC", "of --data folder: resize all pictures, to C = 1 or 3 channels",
-     OPTION_TEXT, FIELD(image_size), FOR_RUN | FOR_TRAIN | FOR_DATA, 0, 0},
+     OPTION_TEXT, FIELD(image_size), FOR_RUN | FOR_TRAIN | FOR_DATA | FOR_POISON, 0, 0},
     {"--model", "NAME",
      "classifier (default: the data set's): mnist-ia, mnist-wanet, preact-resnet18, "
      "resnet18-celeba,\n"
      "                             resnet18[-leaky-relu|-elu|-tanhshrink|-softplus], vgg11[-bn], "
      "vgg16[-bn], nin, alexnet, mlp",
      OPTION_TEXT, FIELD(model), FOR_RUN | FOR_TRAIN, 0, 0},
-    {"--attack", "NAME", "badnet+ (default), noise-bi+, image-bi+, input-aware, wanet, none",
-     OPTION_TEXT, FIELD(attack), FOR_RUN | FOR_TRAIN, 0, 0},
+    {"--attack", "NAME",
+     "badnet+ (default), noise-bi+, image-bi+, input-aware, wanet, badnets, none", OPTION_TEXT,
+     FIELD(attack), FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
+    {"--trigger-images", "FILES", "pictures for image-bi+, with commas (default: five drawn ones)",
+     OPTION_TEXT, FIELD(trigger_images), FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
     {"--mode", "MODE", "single: every label becomes the target; all: y becomes y+1", OPTION_TEXT,
-     FIELD(mode), FOR_RUN | FOR_TRAIN, 0, 0},
+     FIELD(mode), FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
     {"--target", "K", "the target label (default 0)", OPTION_NUMBER, FIELD(target),
-     FOR_RUN | FOR_TRAIN, 0, 1000},
-    {"--defense", "NAMES", "one or several of ip,if,vif,aif", OPTION_TEXT, FIELD(defense), FOR_RUN,
-     0, 0},
+     FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 1000},
+    {"--poisoned", "DIR",
+     "of an attack on the training set (badnets): the set as PNGs and samples.csv, written by\n"
+     "                             sieve poison; run and train read it in the place of their own",
+     OPTION_TEXT, FIELD(poisoned), FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
+    {"--defense", "NAMES",
+     "one or several of ip,if,vif,aif (filters) and none (NONE: trains the classifier)",
+     OPTION_TEXT, FIELD(defense), FOR_RUN, 0, 0},
     {"--filter", "NAME",
      "network of ip, if, vif, aif (default: the paper's for the size of the images):\n"
      "                             filter-mnist 28x28x1, filter-a to filter-d 32x32x3 (default "
      "filter-c), filter-celeba 64x64x3",
      OPTION_TEXT, FIELD(filter), FOR_RUN, 0, 0},
     {"--scale", "SCALE", "quick (default) or paper: the paper's epochs", OPTION_TEXT,
-     FIELD(scale_text), FOR_RUN | FOR_TRAIN, 0, 0},
+     FIELD(scale_text), FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
     {"--set", "METHOD.NAME=VALUE", "one setting of classifier, attack or defense; repeatable",
-     OPTION_SET, 0, FOR_RUN | FOR_TRAIN, 0, 0},
+     OPTION_SET, 0, FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
     {"--seed", "N", "seed of every random draw (default 1)", OPTION_NUMBER, FIELD(seed),
-     FOR_CELLS | FOR_FIGURE, 0, (INT64_C(1) << 53) - 1}, // what JSON numbers hold exactly
+     FOR_CELLS | FOR_POISON | FOR_FIGURE, 0,
+     (INT64_C(1) << 53) - 1}, // what JSON numbers hold exactly
     {"--out", "DIR", "results (default results)", OPTION_TEXT, FIELD(out),
      FOR_CELLS | FOR_DATA | FOR_TABLE | FOR_FIGURE, 0, 0},
     {"--json", "FILE", "also write the results here", OPTION_TEXT, FIELD(json),
@@ -65,7 +75,7 @@ static const OptionRow rows[] = {
     {"-o", "FILE", "weights (safetensors), report, or picture (.png, .ppm, .pgm)", OPTION_TEXT,
      FIELD(output), FOR_TRAIN | FOR_REPORT | FOR_DATA | FOR_IMAGE, 0, 0},
     {"--threads", "N", "threads (default: one for each processor)", OPTION_NUMBER, FIELD(threads),
-     FOR_CELLS | FOR_DATA | FOR_FIGURE, 1, 64},
+     FOR_CELLS | FOR_DATA | FOR_POISON | FOR_FIGURE, 1, 64},
     {"--device", "NAME", "cpu", OPTION_TEXT, FIELD(device), FOR_CELLS, 0, 0},
     {"--quiet", NULL, "no progress", OPTION_FLAG, FIELD(quiet), FOR_ALL, 0, 0},
     {"--help", NULL, "this text", OPTION_FLAG, FIELD(help), FOR_ALL, 0, 0}};

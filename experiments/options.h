@@ -20,7 +20,8 @@ enum CommandSet {
     FOR_DATA = 32,
     FOR_IMAGE = 64,
     FOR_TABLE = 128,
-    FOR_FIGURE = 256
+    FOR_POISON = 256,
+    FOR_FIGURE = 512
 };
 
 typedef struct Options {
@@ -28,7 +29,9 @@ typedef struct Options {
     const char *model;                 // NULL: the data set's
     const char *attack, *defense;      // the defense may be several names with commas
     const char *filter;                // NULL: the paper's for the size of the images
+    const char *poisoned;              // folder of a poisoned training set; NULL: none
     const char *mode;                  // single or all
+    const char *trigger_images;        // files with commas; NULL: none
     const char *out, *json, *output;   // result directory, --json FILE, -o FILE
     const char *scale_text, *device, *sets[MAX_OVERRIDES];
     int64_t seed, threads, target;

@@ -4,6 +4,7 @@
 #include "experiments/paper_table.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "experiments/published.h"
@@ -11,15 +12,14 @@
 
 static const PublishedSet *find_set(const char *name, Error *error)
 {
-    int count;
     Text names = {0};
-    const PublishedSet *sets = published_sets(&count);
-    for (int i = 0; i < count; i++) {
-        if (strcmp(sets[i].name, name) == 0) {
+    const PublishedSet *set;
+    for (int i = 0; (set = published_set(i)) != NULL; i++) {
+        if (strcmp(set->name, name) == 0) {
             text_free(&names);
-            return &sets[i];
+            return set;
         }
-        text_append(&names, "%s%s", i ? ", " : "", sets[i].name);
+        text_append(&names, "%s%s", i ? ", " : "", set->name);
     }
     fail(error, "unknown table '%s'; known: %s", name, names.text);
     text_free(&names);
@@ -33,9 +33,7 @@ bool paper_table_check(const char *name, Error *error)
 
 void paper_table_list(Text *out)
 {
-    int count;
-    const PublishedSet *sets = published_sets(&count);
-    for (int i = 0; i < count; i++) text_append(out, "%s\n", sets[i].name);
+    for (int i = 0; published_set(i); i++) text_append(out, "%s\n", published_set(i)->name);
 }
 
 // ---- what was measured for a line ----
@@ -47,11 +45,24 @@ typedef struct Measured {
     int others;           // entries of other experiments that fit as well
 } Measured;
 
+// Whether the entry's attack or defense was set so; lines without a setting fit any.
+static bool has_setting(const Entry *entry, const PublishedLine *line)
+{
+    if (!line->setting[0]) return true;
+    const Json *config = json_get(entry->result, "config"), *of = json_get(config, "classifier");
+    const Json *attack = json_get(of ? of : config, "attack_settings");
+    const Json *defense = json_get(config, "defense_settings");
+    double value = json_get_number(defense, line->setting, NAN);
+    if (isnan(value)) value = json_get_number(attack, line->setting, NAN);
+    return value == line->value;
+}
+
 static bool fits(const Entry *entry, const PublishedLine *line)
 {
     // Benign training has no target, whichever mode was asked for.
     bool mode = strcmp(entry->attack, "none") == 0 || strcmp(entry->mode, line->mode) == 0;
-    return mode && strcmp(entry->data, line->data) == 0 &&
+    bool model = !line->model[0] || strcmp(entry->model, line->model) == 0;
+    return mode && model && has_setting(entry, line) && strcmp(entry->data, line->data) == 0 &&
            strcmp(entry->attack, line->attack) == 0 && strcmp(entry->defense, line->defense) == 0;
 }
 
@@ -112,13 +123,32 @@ static double mean_of(const Measured *measured, const char *figure)
 
 // ---- printing ----
 
+// The columns in front of the figures: where the set tells them apart, models and a setting too.
+static void names(Text *out, const PublishedSet *set, const PublishedLine *line, const char *mode)
+{
+    PublishedLine first;
+    bool models = published_line(set, 0, &first) && first.model[0];
+    if (!models) {
+        text_append(out, "%-8s %-12s %-7s %-8s", line->data, line->attack, mode, line->defense);
+        return;
+    }
+    text_append(out, "%-13s %-16s %-7s %-21s %-19s", line->data, line->attack, mode, line->defense,
+                line->model);
+    if (!first.setting[0]) return;
+    char setting[32] = "";
+    if (line->setting[0]) snprintf(setting, sizeof setting, "%s %g", line->setting, line->value);
+    text_append(out, " %-16s", setting);
+}
+
 // "clean_accuracy" is headed "clean".
 static void heading(Text *out, const PublishedSet *set)
 {
-    text_append(out, "\n  %-8s %-12s %-7s %-8s", "data", "attack", "mode", "defense");
+    text_append(out, "\n  ");
+    names(out, set, &(PublishedLine){"data", "attack", "mode", "defense", "model", "", 0}, "mode");
     for (int i = 0; set->figures[i]; i++)
         text_append(out, " %10s%-7.*s", "", (int)strcspn(set->figures[i], "_"), set->figures[i]);
-    text_append(out, "\n  %-8s %-12s %-7s %-8s", "", "", "", "");
+    text_append(out, "\n  ");
+    names(out, set, &(PublishedLine){"", "", "", "", "", "", 0}, "");
     for (int i = 0; set->figures[i]; i++) text_append(out, " %8s %8s", "here", "paper");
     text_append(out, "  seeds\n");
 }
@@ -134,8 +164,8 @@ static void number(Text *out, double value)
 static void print_line(Text *out, const PublishedSet *set, const PublishedLine *line,
                        const Measured *measured)
 {
-    text_append(out, "  %-8s %-12s %-7s %-8s", line->data, line->attack,
-                strcmp(line->attack, "none") == 0 ? "" : line->mode, line->defense);
+    text_append(out, "  ");
+    names(out, set, line, strcmp(line->attack, "none") == 0 ? "" : line->mode);
     for (int i = 0; set->figures[i]; i++) {
         double published = published_value(set, line, set->figures[i]);
         if (measured->count == 0 && !isnan(published))

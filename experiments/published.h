@@ -7,7 +7,7 @@
 
 typedef struct PublishedTable PublishedTable;
 
-enum { PUBLISHED_FIGURES = 6, PUBLISHED_TABLES = 3 };
+enum { PUBLISHED_FIGURES = 6, PUBLISHED_TABLES = 5 };
 
 // One `sieve table`: what it is called, which figures it shows, and the paper's tables it is made of.
 typedef struct PublishedSet {
@@ -21,9 +21,13 @@ typedef struct PublishedSet {
 // The names of a line; defense "" stands for the classifier alone.
 typedef struct PublishedLine {
     const char *data, *attack, *mode, *defense;
+    const char *model;   // "": whichever
+    const char *setting; // of the attack or the defense, which has this value; "": whichever
+    double value;
 } PublishedLine;
 
-const PublishedSet *published_sets(int *count);
+// The i-th of all sets, from 0; NULL behind the last.
+const PublishedSet *published_set(int i);
 
 // Line n (from 0) of the set; false after the last.
 bool published_line(const PublishedSet *set, int n, PublishedLine *line);

@@ -26,15 +26,21 @@ static void page_begin(Text *out)
 
 static void page_head(Text *out, const Results *results, const char *directory)
 {
-    text_append(out, "<header>\n<p class=\"setting\">sieve report · %d cell%s from <code>",
-                results->cell_count, results->cell_count == 1 ? "" : "s");
+    int count = results->cell_count > 0 ? results->cell_count : results->classifier_count;
+    const char *what = results->cell_count > 0 ? "cell" : "classifier";
+    text_append(out, "<header>\n<p class=\"setting\">sieve report · %d %s%s from <code>", count,
+                what, count == 1 ? "" : "s");
     html_text(out, directory);
     text_append(out, "</code></p>\n<h1>Is the Trojan gone?</h1>\n");
-    report_verdict(out, results);
+    if (results->cell_count > 0)
+        report_verdict(out, results);
+    else
+        text_append(out, "<p class=\"lead\">No defense was tried: here are the classifiers with "
+                         "their Trojans.</p>\n");
     text_append(out, "</header>\n");
 }
 
-static void page_body(Text *out, const Results *results)
+static void cell_sections(Text *out, const Results *results)
 {
     text_append(out, "<section>\n<h2>All cells</h2>\n");
     report_table(out, results);
@@ -43,6 +49,11 @@ static void page_body(Text *out, const Results *results)
     for (int i = 0; i < results->cell_count; i++)
         report_cell(out, results, &results->cells[i], i + 1);
     text_append(out, "</section>\n");
+}
+
+static void page_body(Text *out, const Results *results)
+{
+    if (results->cell_count > 0) cell_sections(out, results);
     if (results->classifier_count == 0) return;
     text_append(out, "<section>\n<h2>Classifiers</h2>\n");
     for (int i = 0; i < results->classifier_count; i++)
@@ -54,8 +65,11 @@ bool report_write(const char *directory, const char *path, Error *error)
 {
     Results results;
     bool done = results_read(directory, &results, error) &&
-                (results.cell_count > 0 ||
-                 fail(error, "%s: no finished cell (looked for cells/*/result.json)", directory));
+                (results.cell_count + results.classifier_count > 0 ||
+                 fail(error,
+                      "%s: no finished cell and no classifier (looked for cells/*/result.json and "
+                      "classifiers/*/result.json)",
+                      directory));
     if (done) {
         Text page = {0};
         page_begin(&page);

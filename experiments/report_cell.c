@@ -78,13 +78,19 @@ static void value_text(Text *out, const Json *value)
     }
 }
 
-// One row for each value; the members of nested objects are named "outer.inner".
+// One row for each value; the members of nested objects are named "outer.inner", objects of a list
+// "outer 1", "outer 2".
 static void value_rows(Text *out, const char *name, const Json *value)
 {
-    if (value->kind == JSON_OBJECT) {
+    bool list =
+        value->kind == JSON_ARRAY && value->count > 0 && value->items[0]->kind == JSON_OBJECT;
+    if (list || value->kind == JSON_OBJECT) {
         for (size_t i = 0; i < value->count; i++) {
             Text inner = {0};
-            text_append(&inner, name[0] ? "%s.%s" : "%s%s", name, value->names[i]);
+            if (list)
+                text_append(&inner, "%s %zu", name, i + 1);
+            else
+                text_append(&inner, name[0] ? "%s.%s" : "%s%s", name, value->names[i]);
             value_rows(out, inner.text, value->items[i]);
             text_free(&inner);
         }
@@ -216,10 +222,9 @@ static void figure_strip(Text *out, const Entry *entry, int first, int end)
 
 static void cell_heading(Text *out, const Entry *cell, int number)
 {
-    bool defended = strcmp(cell->defense, "none") != 0,
-         attacked = strcmp(cell->attack, "none") != 0;
+    bool attacked = strcmp(cell->attack, "none") != 0;
     text_append(out, "<section class=\"cell\" id=\"cell-%d\">\n<h3>", number);
-    html_text(out, defended ? name_short(cell->defense) : "No defense");
+    html_text(out, name_short(cell->defense));
     text_append(out, attacked ? " against " : " without an ");
     html_text(out, attacked ? name_short(cell->attack) : "attack");
     text_append(out, " <span class=\"quiet\">on ");

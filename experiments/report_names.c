@@ -7,7 +7,8 @@ typedef struct Name {
 } Name;
 
 static const Name names[] = {
-    {"none", "none", ""},
+    // The defense NONE; that there is no attack is said in other words.
+    {"none", "NONE", "resets linear neurons, drops the samples that fire them, and trains on"},
     // attacks
     {"badnets", "BadNets", "a patch in a corner"},
     {"badnet+", "BadNet+", "one of several random patches"},

@@ -74,10 +74,10 @@ static bool is_none(const char *name)
     return strcmp(name, "none") == 0;
 }
 
-// Cells in which a defense meets a Trojan.
+// Cells in which a defense meets a Trojan. A defense "none" is NONE.
 static bool is_contest(const Entry *cell)
 {
-    return !is_none(cell->attack) && !is_none(cell->defense);
+    return !is_none(cell->attack);
 }
 
 bool trojan_removed(const Entry *cell)
@@ -134,15 +134,15 @@ typedef struct Judgement {
     Range T, C, FPR, FNR;
 } Judgement;
 
-// Distinct values of a string member of Entry among the cells, `none` left out; the caller frees
-// the list.
+// Distinct values of a string member of Entry among the cells, the attack `none` left out; the
+// caller frees the list.
 static int distinct(const Results *results, size_t offset, const char ***list)
 {
     int count = 0;
     *list = allocate((unsigned long long)results->cell_count * sizeof **list);
     for (int i = 0; i < results->cell_count; i++) {
         const char *text = *(const char *const *)((const char *)&results->cells[i] + offset);
-        bool seen = is_none(text);
+        bool seen = offset == offsetof(Entry, attack) && is_none(text);
         for (int k = 0; k < count && !seen; k++) seen = strcmp((*list)[k], text) == 0;
         if (!seen) (*list)[count++] = text;
     }

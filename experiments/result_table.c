@@ -27,7 +27,9 @@ void result_table_print(const Json *records)
         static const char *const names[] = {"C", "T", "R", "FPR", "FNR"};
         printf("  %-8s", json_get_string(record, "defense", ""));
         for (int column = 0; column < 5; column++) print_figure(record, names[column]);
-        printf(" %9.1f\n", json_get_number(json_get(record, "seconds"), "defense", 0));
+        const Json *seconds = json_get(record, "seconds"); // "analysis": of training-time defenses
+        printf(" %9.1f\n",
+               json_get_number(seconds, "defense", 0) + json_get_number(seconds, "analysis", 0));
     }
     printf("\n  percent; C: clean accuracy lost, T: Trojan images still taken for the target, R: "
            "accuracy\n"

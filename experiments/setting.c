@@ -58,6 +58,19 @@ Json *settings_resolve(Settings settings, const char *method, Scale scale,
     return values;
 }
 
+Json *settings_resolve_better(Settings settings, Settings better, const char *method, Scale scale,
+                              const Overrides *overrides)
+{
+    Json *values = settings_resolve(settings, method, scale, overrides);
+    Json *others = settings_resolve(better, method, scale, overrides);
+    for (size_t i = 0; i < others->count; i++) {
+        if (!json_get(values, others->names[i])) panic("there is no setting %s", others->names[i]);
+        json_set(values, others->names[i], json_copy(others->items[i]));
+    }
+    json_free(others);
+    return values;
+}
+
 double setting(const Json *values, const char *name)
 {
     const Json *value = json_get(values, name);

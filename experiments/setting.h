@@ -36,6 +36,11 @@ typedef struct Overrides {
 Json *settings_resolve(Settings settings, const char *method, Scale scale,
                        const Overrides *overrides);
 
+// The same of settings that another method knows better values for: `better` has rows of the same
+// names, and may be NULL.
+Json *settings_resolve_better(Settings settings, Settings better, const char *method, Scale scale,
+                              const Overrides *overrides);
+
 // The setting of this method that an override names; NULL where there is none.
 const Setting *setting_named(Settings settings, const char *method, const char *override);
 

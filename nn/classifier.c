@@ -79,6 +79,7 @@ void classifier_free(Classifier *classifier)
     parameters_free(&classifier->parameters);
     tensor_free(classifier->mean);
     tensor_free(classifier->deviation);
+    free(classifier->neurons);
     free(classifier->network);
     free(classifier->name);
     free(classifier);

@@ -7,6 +7,17 @@
 
 #include "nn/layers.h"
 
+// A layer of neurons, for methods that watch single neurons and change them: which layer's result
+// holds their values before the activation, and which values of which parameters are theirs.
+enum { NEURON_MAKERS = 4 };
+typedef struct NeuronLayer {
+    const Tensor *watched; // weight of the layer whose result's last dimension is the neurons'
+    Tensor *made_by[NEURON_MAKERS]; // what computes them (weight, bias, norm): last dimension the
+                                    // neurons'; NULL behind the last
+    Tensor *read_by; // weight of the layer that reads them, (kh, kw, in, out) or (in, out) where
+                     // `in` is the neurons', or a multiple: each one's places; NULL: none alone
+} NeuronLayer;
+
 typedef struct Classifier Classifier;
 struct Classifier {
     char *name; // "mnist-ia"
@@ -16,7 +27,9 @@ struct Classifier {
     Tensor *mean, *deviation; // (channels) each; NULL: images enter as they are
     // Class scores (n, classes) of already normalised images (n, seen_height, seen_width, channels).
     Tensor *(*forward)(const Classifier *classifier, Tensor *images, Mode mode);
-    void *network; // the model's own layers
+    void *network;        // the model's own layers
+    NeuronLayer *neurons; // those that NONE watches, from the first on; none: no such model
+    int neuron_layers;
 };
 
 // Weights start at zero (nn/initialize.h, parameters_load). NULL and error for an unknown name
@@ -28,6 +41,18 @@ void classifier_free(Classifier *classifier); // NULL is allowed
 // From now on the network sees (image - mean) / deviation, per channel; nothing happens to images
 // where all means are 0 and all deviations 1.
 void classifier_set_mean_std(Classifier *classifier, const float *mean, const float *deviation);
+
+int64_t neuron_count(const NeuronLayer *layer);
+// The PyTorch name of the layer, "layer2.0.conv1": of the first parameter that makes the neurons,
+// less ".weight". In text, cut off at its size.
+void neuron_layer_name(const Classifier *classifier, const NeuronLayer *layer, char *text,
+                       size_t size);
+
+// One neuron's values among the parameters that make it become those of another classifier of the
+// same model, e.g. a freshly initialised one.
+void neuron_copy(const NeuronLayer *layer, const NeuronLayer *from, int64_t neuron);
+// They become 0, and so does what reads the neuron.
+void neuron_cut(const NeuronLayer *layer, int64_t neuron);
 
 // Class scores (n, classes) of images in [0, 1], (n, height, width, channels).
 Tensor *classify(const Classifier *classifier, Tensor *images, Mode mode);

@@ -86,21 +86,30 @@ BatchNormLayer batch_norm_create(Parameters *parameters, const char *name, int64
     return layer;
 }
 
+// The layer's result, after the tape's observer has seen it.
+static Tensor *shown(const Tensor *weight, Tensor *result)
+{
+    const Observer *observer = tape_observer(result->tape);
+    if (observer) observer->see(observer->context, weight, result);
+    return result;
+}
+
 Tensor *linear_forward(const Linear *layer, Tensor *x)
 {
-    return linear(x, layer->weight, layer->bias);
+    return shown(layer->weight, linear(x, layer->weight, layer->bias));
 }
 
 Tensor *conv_forward(const Conv2dLayer *layer, Tensor *x)
 {
-    if (layer->weight->frozen)
-        return conv2d_frozen(x, layer->weight, NULL, layer->bias, layer->how, false);
-    return conv2d(x, layer->weight, layer->bias, layer->how);
+    Tensor *weight = layer->weight, *bias = layer->bias;
+    if (weight->frozen)
+        return shown(weight, conv2d_frozen(x, weight, NULL, bias, layer->how, false));
+    return shown(weight, conv2d(x, weight, bias, layer->how));
 }
 
 Tensor *conv_transpose_forward(const ConvTransposeLayer *layer, Tensor *x)
 {
-    return conv_transpose2d(x, layer->weight, layer->bias, layer->how);
+    return shown(layer->weight, conv_transpose2d(x, layer->weight, layer->bias, layer->how));
 }
 
 static Tensor *normalise(const BatchNormLayer *layer, Tensor *x, bool training, NormRelu relu_place)
@@ -108,11 +117,11 @@ static Tensor *normalise(const BatchNormLayer *layer, Tensor *x, bool training, 
     if (layer->groups > 0) {
         x = group_norm(relu_place == NORM_RELU_BEFORE ? relu(x) : x, layer->weight, layer->bias,
                        layer->groups, layer->epsilon);
-        return relu_place == NORM_RELU_AFTER ? relu(x) : x;
+        return shown(layer->weight, relu_place == NORM_RELU_AFTER ? relu(x) : x);
     }
     BatchNorm how = {layer->momentum, layer->epsilon, training, relu_place};
-    return batch_norm(x, layer->weight, layer->bias, layer->running_mean, layer->running_variance,
-                      how);
+    return shown(layer->weight, batch_norm(x, layer->weight, layer->bias, layer->running_mean,
+                                           layer->running_variance, how));
 }
 
 Tensor *batch_norm_forward(const BatchNormLayer *layer, Tensor *x, bool training)
@@ -134,7 +143,7 @@ Tensor *conv_norm_forward(const Conv2dLayer *conv, const BatchNormLayer *norm, T
                           bool with_relu, bool training)
 {
     if (training || !conv->weight->frozen || !norm->weight->frozen || conv->bias ||
-        norm->groups > 0)
+        norm->groups > 0 || tape_observer(x->tape)) // to whom the convolution's own result is shown
         return normalise(norm, conv_forward(conv, x), training,
                          with_relu ? NORM_RELU_AFTER : NORM_RELU_NONE);
     ScaleShift s = batch_norm_scale_shift(x->tape, norm->weight, norm->bias, norm->running_mean,
@@ -142,9 +151,24 @@ Tensor *conv_norm_forward(const Conv2dLayer *conv, const BatchNormLayer *norm, T
     return conv2d_frozen(x, conv->weight, s.scale, s.shift, conv->how, with_relu);
 }
 
+static bool drops(Mode mode)
+{
+    return (mode.training || mode.dropout) && !mode.without_dropout;
+}
+
+static RandomKey mask_key(const char *name, Mode mode)
+{
+    mode.key.purpose ^= random_purpose(name);
+    return mode.key;
+}
+
 Tensor *dropout_forward(Tensor *x, float probability, const char *name, Mode mode)
 {
-    if (!mode.training || mode.without_dropout) return x;
-    mode.key.purpose ^= random_purpose(name);
-    return dropout(x, probability, mode.key);
+    return drops(mode) ? dropout(x, probability, mask_key(name, mode)) : x;
+}
+
+Tensor *dropout_pool_relu_forward(Tensor *x, float probability, const char *name, Pool2d how,
+                                  Mode mode)
+{
+    return dropout_pool_relu_over(x, drops(mode) ? probability : 0, mask_key(name, mode), how);
 }

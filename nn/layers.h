@@ -1,6 +1,7 @@
 // Layers with weights: small structs of tensors that live in a network's Parameters, and their
 // forward functions. A layer is made once under its PyTorch name ("encoder.0.1") and owns nothing
-// itself.
+// itself. Each shows its result to the tape's observer (core/tape.h), if there is one: of a batch
+// norm that is joined to a relu, the joint result.
 #ifndef SIEVE_NN_LAYERS_H
 #define SIEVE_NN_LAYERS_H
 
@@ -11,6 +12,7 @@
 typedef struct Mode {
     bool training;        // batch statistics, and dropout
     bool without_dropout; // .. except the dropout
+    bool dropout;         // in evaluation: running statistics, but dropout
     RandomKey
         key; // of the dropout masks: {.seed, .step}; each layer mixes its name into the purpose
 } Mode;
@@ -66,5 +68,8 @@ Tensor *batch_norm_relu_forward(const BatchNormLayer *layer, Tensor *x, bool tra
 Tensor *relu_batch_norm_forward(const BatchNormLayer *layer, Tensor *x, bool training);
 // The name keeps the masks of a network's several dropouts apart.
 Tensor *dropout_forward(Tensor *x, float probability, const char *name, Mode mode);
+// The same with pooling and relu after it, of a convolution's result (core/ops.h).
+Tensor *dropout_pool_relu_forward(Tensor *x, float probability, const char *name, Pool2d how,
+                                  Mode mode);
 
 #endif

@@ -28,7 +28,8 @@
 
 static const double tolerance = 5e-4;
 
-static const float nudge = 1e-6f; // rounding errors of the values in a deep network
+// Rounding errors, the largest tried: of the input, relative; of values in a deep network, about 1.
+static const float input_error = 1e-6f, value_error = 2e-5f;
 
 enum {
     HEAD = 16,
@@ -194,6 +195,12 @@ static const StoredTensor *expected_gradient(Check *check, const Parameter *para
     return expect(check, name, count);
 }
 
+static bool is_bias(const Parameter *parameter)
+{
+    size_t length = strlen(parameter->name);
+    return length > 4 && strcmp(parameter->name + length - 4, "bias") == 0;
+}
+
 // norm / sqrt(count) of the expected gradient, which its largest value is not below; of the layer's
 // weight where the parameter is a bias and that is more. Negative after saying what is missing.
 static double gradient_scale(Check *check, const Parameter *parameter)
@@ -201,10 +208,10 @@ static double gradient_scale(Check *check, const Parameter *parameter)
     const StoredTensor *norm = expected_gradient(check, parameter, "norm", 1);
     if (!norm) return -1;
     double scale = (double)((const float *)norm->data)[0] / sqrt((double)parameter->tensor->count);
-    size_t length = strlen(parameter->name);
-    if (length < 5 || strcmp(parameter->name + length - 4, "bias") != 0) return scale;
+    if (!is_bias(parameter)) return scale;
     char weight[NAME_LIMIT * 4];
-    snprintf(weight, sizeof weight, "%.*sweight", (int)length - 4, parameter->name);
+    int layer_name = (int)strlen(parameter->name) - 4;
+    snprintf(weight, sizeof weight, "%.*sweight", layer_name, parameter->name);
     const Parameter *layer = parameters_find(check->parameters, weight);
     return layer ? fmax(scale, gradient_scale(check, layer)) : scale;
 }
@@ -289,16 +296,18 @@ static double training_pass(Check *check, bool with_outputs)
     return excess;
 }
 
-// Every other time the input, which moves all values a little; else one of the layers from the last
-// gradient that is off on: a side that is wrong there shows in the gradients before it.
+// Every other time the input, which moves all values a little; else the bias at the last gradient
+// that is off or one after it, with half the chance for each further one: a side that is wrong there
+// shows in the gradients before it.
 static Tensor *choose(const Check *check, uint32_t number)
 {
-    int count = check->parameters->count, first = check->last_off > 0 ? check->last_off - 1 : 0;
     if (number % 2 == 1) return check->moved;
-    uint32_t further = random_below((RandomKey){.seed = number}, 0, (uint32_t)(count - first));
-    for (int place = first + (int)further; place >= 0; place--) {
+    uint32_t further = 1 + random_below((RandomKey){.seed = number}, 0, 255);
+    for (int place = check->last_off; place < check->parameters->count; place++) {
         const Parameter *parameter = &check->parameters->items[place];
-        if (parameter->trainable && parameter->tensor->rank == 1) return parameter->tensor;
+        if (!parameter->trainable || !is_bias(parameter)) continue;
+        if (further % 2 == 1) return parameter->tensor;
+        further /= 2;
     }
     return check->moved;
 }
@@ -307,7 +316,7 @@ static Tensor *choose(const Check *check, uint32_t number)
 static void move(Tensor *tensor, uint32_t number)
 {
     RandomKey key = {.seed = number};
-    float size = nudge / (float)(1 << number / 2 % 4);
+    float size = (tensor->rank > 1 ? input_error : value_error) / (float)(1 << number / 2 % 4);
     for (int64_t i = 0; i < tensor->count; i++) {
         float by = size * (2 * random_uniform(key, 1 + (uint64_t)i) - 1);
         tensor->data[i] += tensor->rank > 1 ? by * tensor->data[i] : by;

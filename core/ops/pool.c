@@ -56,6 +56,45 @@ Tensor *max_pool2d(Tensor *x, Pool2d how)
     return y;
 }
 
+// ---- dropout, pooling and relu as one ----
+
+typedef struct DropoutPool {
+    Pool pool;
+    float scale; // of what dropout keeps
+} DropoutPool;
+
+// Where y > 0 its maximum was kept, for what is dropped is 0: dx = scale dy there, 0 elsewhere.
+static void dropout_pool_relu_backward(Node *node)
+{
+    const DropoutPool *saved = node->saved;
+    const Tensor *y = node->output;
+    const Kernels *kernels = tape_kernels(y->tape);
+    float *dx = grad_begin(node, 0);
+    if (!dx) return;
+    float *passed = tape_allocate(y->tape, y->count * 4);
+    kernels->unary_backward(UNARY_RELU, 0, 0, y->count, y->data, y->data, y->grad, passed);
+    if (saved->scale != 1) kernels->unary(UNARY_AFFINE, saved->scale, 0, y->count, passed, passed);
+    kernels->max_pool2d_backward(&saved->pool.shape, saved->pool.index, passed, dx);
+    grad_end(node, 0);
+}
+
+Tensor *dropout_pool_relu_over(Tensor *x, float probability, RandomKey key, Pool2d how)
+{
+    Tape *tape = tape_of(1, &x);
+    const Kernels *kernels = tape_kernels(tape);
+    if (!(probability >= 0 && probability < 1) || !x->tape)
+        panic("dropout_pool_relu_over: probability %g, x %s", (double)probability, shape_text(x));
+    DropoutPool saved = {.pool.shape = pool_shape("dropout_pool_relu_over", x, how),
+                         .scale = 1 / (1 - probability)};
+    Tensor *y = output_of(tape, &saved.pool.shape);
+    saved.pool.index = tape_allocate(tape, y->count * 4);
+    if (probability > 0) kernels->dropout(x->count, probability, key, x->data, x->data);
+    kernels->max_pool2d(&saved.pool.shape, x->data, y->data, saved.pool.index);
+    kernels->unary(UNARY_RELU, 0, 0, y->count, y->data, y->data);
+    record(y, dropout_pool_relu_backward, 1, &x, &saved, sizeof saved);
+    return y;
+}
+
 // y = the window's mean;   dx = dy / (kernel * kernel), added up where windows overlap
 static void avg_pool2d_backward(Node *node)
 {

@@ -6,7 +6,6 @@
 // five. Theirs are not published: here are five of the same kind that the program draws
 // (textures.h), or the user's own (--trigger-images). Grey data get the pictures' luminance.
 // blended.h has the rest.
-#include <stdlib.h>
 #include "experiments/attacks/blended.h"
 #include "experiments/attacks/textures.h"
 
@@ -15,21 +14,17 @@ static const Setting settings[] = {
     {"rate", 0.2, 0.1, "poisoning rate: share of training images with a trigger", {0, 1, false}},
     {"alpha", 0.1, 0.1, "blending ratio", {0, 1, false}},
     {0}};
+static const Setting classifier_values[] = {
+    {"epochs", 12, 30, "a faint trigger is learned late", {1, 1e5, true}},
+    {0}};
 // clang-format on
 
-// A picture of bytes as an image of the attack's channels, in [0, 1].
 static void to_image(const Attack *attack, const Picture *picture, float *image)
 {
-    int64_t pixels = (int64_t)attack->height * attack->width;
-    for (int64_t i = 0; i < pixels; i++) {
-        const uint8_t *from = picture->pixels + i * picture->channels;
-        float grey = (float)from[0];
-        if (picture->channels == 3)
-            grey = 0.299f * (float)from[0] + 0.587f * (float)from[1] + 0.114f * (float)from[2];
-        for (int c = 0; c < attack->channels; c++)
-            image[i * attack->channels + c] =
-                (attack->channels == 3 && picture->channels == 3 ? (float)from[c] : grey) / 255;
-    }
+    Picture converted = picture_convert(picture, attack->channels);
+    int64_t values = (int64_t)attack->height * attack->width * attack->channels;
+    for (int64_t i = 0; i < values; i++) image[i] = (float)converted.pixels[i] / 255;
+    picture_free(&converted);
 }
 
 static bool create(Attack *attack, Error *error)
@@ -45,7 +40,7 @@ static bool create(Attack *attack, Error *error)
             return fail(error, "image-bi+: a trigger image of %dx%d for images of %dx%d",
                         picture->width, picture->height, attack->width, attack->height);
         to_image(attack, picture, blended->images + n * size);
-        free(drawn.pixels);
+        picture_free(&drawn);
     }
     return true;
 }
@@ -53,6 +48,8 @@ static bool create(Attack *attack, Error *error)
 const AttackMethod attack_image_bi_plus = {.name = "image-bi+",
                                            .title = "image-BI+",
                                            .settings = settings,
+                                           .training = classifier_values,
+                                           .takes_pictures = true,
                                            .create = create,
                                            .free = blended_free,
                                            .stamp = blended_stamp,

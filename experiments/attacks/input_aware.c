@@ -27,7 +27,7 @@
 
 // clang-format off
 static const Setting settings[] = {
-    {"rate", 0.1, 0.1, "poisoning rate: share of training images with a trigger", {0, 0.33, false}},
+    {"rate", 0.2, 0.1, "poisoning rate: share of training images with a trigger", {0, 0.33, false}},
     {"pretrain", 2, 5, "passes in which M alone learns L_mask", {0, 1e5, true}},
     {"lambda_div", 1, 1, "weight of d(x, x') / d(p, p') and d(x, x') / d(m, m')", {0, 1e6, false}},
     {"lambda_norm", 100, 100, "weight of the mask's excess over its density", {0, 1e6, false}},
@@ -35,6 +35,9 @@ static const Setting settings[] = {
     {"learning_rate", 0.01, 0.01, "of Adam for both generators at first", {0, 1e3, false}},
     {"beta1", 0.5, 0.5, "of Adam", {0, 0.9999, false}},
     {"beta2", 0.9, 0.9, "of Adam", {0, 0.999999, false}},
+    {0}};
+static const Setting classifier_values[] = {
+    {"epochs", 8, 60, "two networks learn against each other", {1, 1e5, true}},
     {0}};
 // clang-format on
 static const char *const figures[] = {"mean ReLU(m - density)", "d(x, x') / d(m, m')",
@@ -209,6 +212,7 @@ static void learn(Attack *attack, const Step *step)
 const AttackMethod attack_input_aware = {.name = "input-aware",
                                          .title = "InpAwAtk",
                                          .settings = settings,
+                                         .training = classifier_values,
                                          .create = create,
                                          .free = free_generators,
                                          .stamp = stamp,

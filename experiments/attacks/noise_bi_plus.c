@@ -12,6 +12,9 @@ static const Setting settings[] = {
     {"images", 20, 20, "N, number of trigger images", {1, 1e4, true}},
     {"alpha", 0.1, 0.1, "blending ratio", {0, 1, false}},
     {0}};
+static const Setting classifier_values[] = {
+    {"epochs", 10, 30, "a faint trigger is learned late", {1, 1e5, true}},
+    {0}};
 // clang-format on
 
 static bool create(Attack *attack, Error *error)
@@ -28,6 +31,7 @@ static bool create(Attack *attack, Error *error)
 const AttackMethod attack_noise_bi_plus = {.name = "noise-bi+",
                                            .title = "noise-BI+",
                                            .settings = settings,
+                                           .training = classifier_values,
                                            .create = create,
                                            .free = blended_free,
                                            .stamp = blended_stamp,

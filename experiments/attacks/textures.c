@@ -4,8 +4,6 @@
 
 #include <math.h>
 #include <stdbool.h>
-#include <stdlib.h>
-#include "core/error.h"
 #include "core/random.h"
 
 enum { SAMPLES = 4, COLOURS = 8 };
@@ -105,8 +103,7 @@ Picture texture_draw(int n, int height, int width)
 {
     static Colour (*const drawings[TEXTURES])(float x, float y) = {candies, crayons, tiles, rings,
                                                                    weave};
-    Picture picture = {.width = width, .height = height, .channels = 3};
-    picture.pixels = allocate(3ull * (unsigned)height * (unsigned)width);
+    Picture picture = picture_create(width, height, 3);
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++) draw_pixel(drawings[n], y, x, &picture);
     return picture;

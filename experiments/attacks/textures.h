@@ -7,7 +7,7 @@
 
 enum { TEXTURES = 5 };
 
-// Texture n in 0..TEXTURES-1, RGB; the same bytes on every machine. The caller frees its pixels.
+// Texture n in 0..TEXTURES-1, RGB; the same bytes on every machine. The caller's, picture_free.
 //   0 candies    balls in rows      1 crayons    slanted sticks    2 tiles    a checkerboard
 //   3 rings      circles in circles 4 weave      bands over and under each other
 Picture texture_draw(int n, int height, int width);

@@ -19,10 +19,13 @@
 
 // clang-format off
 static const Setting settings[] = {
-    {"rate", 0.1, 0.1, "rho_a: share of training images that are warped", {0, 1, false}},
-    {"decoy_ratio", 2, 2, "rho_n / rho_a: images with a random warp for each warped one", {0, 100, false}},
+    {"rate", 0.2, 0.1, "rho_a: share of training images that are warped", {0, 1, false}},
+    {"decoy_ratio", 1, 2, "rho_n / rho_a: images with a random warp for each warped one", {0, 100, false}},
     {"grid", 4, 4, "k, side of the grid of control points", {1, 1e3, true}},
     {"strength", 0.5, 0.5, "s, the warp's size in half pixels", {0, 1e3, false}},
+    {0}};
+static const Setting classifier_values[] = {
+    {"epochs", 12, 60, "a warp is learned late", {1, 1e5, true}},
     {0}};
 // clang-format on
 
@@ -132,6 +135,7 @@ static Trigger trigger(const Attack *attack, Tensor *images, Draws draws)
 const AttackMethod attack_wanet = {.name = "wanet",
                                    .title = "WaNet",
                                    .settings = settings,
+                                   .training = classifier_values,
                                    .create = create,
                                    .free = free_warp,
                                    .stamp = stamp,

@@ -64,6 +64,14 @@ bool alexnet_build(Classifier *classifier, Error *error)
     net->linear[0] = linear_create(parameters, "classifier.1", first);
     net->linear[1] = linear_create(parameters, "classifier.4", second);
     net->linear[2] = linear_create(parameters, "classifier.6", last);
+    for (int i = 0; i < CONVS + LINEARS - 1; i++) {
+        const Linear *linear = &net->linear[i < CONVS ? 0 : i - CONVS]; // or the reader of the last
+        Tensor *weight = i < CONVS ? net->conv[i].weight : linear->weight;
+        Tensor *bias = i < CONVS ? net->conv[i].bias : linear->bias;
+        Tensor *next = i + 1 < CONVS ? net->conv[i + 1].weight : net->linear[i + 1 - CONVS].weight;
+        neurons_add(classifier,
+                    (NeuronLayer){.watched = weight, .made_by = {weight, bias}, .read_by = next});
+    }
     classifier->forward = forward;
     return true;
 }

@@ -33,6 +33,11 @@ bool mlp_build(Classifier *classifier, Error *error)
         net->linear[i] = linear_create(&classifier->parameters, name, shape);
         in = out;
     }
+    for (int i = 0; i < LAYERS - 1; i++)
+        neurons_add(classifier,
+                    (NeuronLayer){.watched = net->linear[i].weight,
+                                  .made_by = {net->linear[i].weight, net->linear[i].bias},
+                                  .read_by = net->linear[i + 1].weight});
     classifier->forward = forward;
     return true;
 }

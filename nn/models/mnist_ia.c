@@ -17,10 +17,10 @@ static const float dropped = .1f;
 static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
 {
     const MnistIa *net = classifier->network;
-    Tensor *x = dropout_forward(conv_forward(&net->conv1, images), dropped, "conv1", mode);
-    x = relu(max_pool2d(x, half));
-    x = dropout_forward(conv_forward(&net->conv5, x), dropped, "conv5", mode);
-    x = flatten_channels_first(relu(max_pool2d(x, half)));
+    Tensor *x = conv_forward(&net->conv1, images);
+    x = dropout_pool_relu_forward(x, dropped, "conv1", half, mode);
+    x = conv_forward(&net->conv5, x);
+    x = flatten_channels_first(dropout_pool_relu_forward(x, dropped, "conv5", half, mode));
     x = dropout_forward(relu(linear_forward(&net->linear6, x)), dropped, "linear6", mode);
     return linear_forward(&net->linear9, x);
 }

@@ -17,6 +17,9 @@ typedef enum Form {
 } Form;
 Form network_form(Classifier *classifier, Error *error);
 
+// Adds a layer to classifier->neurons.
+void neurons_add(Classifier *classifier, NeuronLayer layer);
+
 bool mnist_ia_build(Classifier *classifier, Error *error);
 bool mnist_wanet_build(Classifier *classifier, Error *error);
 bool preact_resnet18_build(Classifier *classifier, Error *error);

@@ -87,6 +87,10 @@ bool nin_build(Classifier *classifier, Error *error)
         net->conv[i] = conv_create(&classifier->parameters, name, shape, how);
         in = out;
     }
+    for (int i = 0; i + 1 < net->length; i++) // all but the class scores
+        neurons_add(classifier, (NeuronLayer){.watched = net->conv[i].weight,
+                                              .made_by = {net->conv[i].weight, net->conv[i].bias},
+                                              .read_by = net->conv[i + 1].weight});
     classifier->forward = forward;
     return true;
 }

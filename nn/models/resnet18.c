@@ -153,6 +153,33 @@ static void layers_create(Resnet18 *net, Parameters *parameters)
         }
 }
 
+static NeuronLayer neurons_of(const Conv2dLayer *conv, const BatchNormLayer *norm, Tensor *read_by)
+{
+    return (NeuronLayer){.watched = conv->weight,
+                         .made_by = {conv->weight, norm->weight, norm->bias},
+                         .read_by = read_by};
+}
+
+// As NONE's code lists them: layers 2 to 4, each convolution's result before its norm, the
+// shortcut's after it. Of the readers of a block's result the next block's conv1, or the linear
+// layer, is taken; a shortcut's result has none of its own.
+static void neurons_list(const Resnet18 *net, Classifier *classifier)
+{
+    for (int i = BLOCKS; i < LAYERS * BLOCKS; i++) {
+        const Block *block = &net->blocks[i / BLOCKS][i % BLOCKS];
+        bool last = i + 1 == LAYERS * BLOCKS;
+        Tensor *next = last ? net->linear.weight
+                            : net->blocks[(i + 1) / BLOCKS][(i + 1) % BLOCKS].conv1.weight;
+        neurons_add(classifier, neurons_of(&block->conv1, &block->bn1, block->conv2.weight));
+        if (block->changes_shape) {
+            NeuronLayer shortcut = neurons_of(&block->shortcut, &block->shortcut_norm, NULL);
+            shortcut.watched = block->shortcut_norm.weight;
+            neurons_add(classifier, shortcut);
+        }
+        neurons_add(classifier, neurons_of(&block->conv2, &block->bn2, next));
+    }
+}
+
 static bool build(Classifier *classifier, Style style, Form form, Error *error)
 {
     int height = (classifier->seen_height + 7) / 8 / POOLED;
@@ -173,6 +200,7 @@ static bool build(Classifier *classifier, Style style, Form form, Error *error)
     LayerShape linear = {
         .in = large ? 512 : 512 * height * width, .out = classifier->classes, .bias = true};
     net->linear = linear_create(parameters, style.linear, linear);
+    if (!style.normalise_before) neurons_list(net, classifier);
     classifier->forward = forward;
     return true;
 }

@@ -73,6 +73,22 @@ static void features_create(Vgg *net, Parameters *parameters, int64_t in)
     }
 }
 
+// Every convolution; the last one's channels are read by the first linear layer.
+static void neurons_list(const Vgg *net, Classifier *classifier)
+{
+    for (int i = 0, next = 1; i < net->length; i = next++) {
+        while (next < net->length && net->plan[next] == POOL) next++;
+        const Conv2dLayer *conv = &net->conv[i];
+        const BatchNormLayer *norm = net->normalised ? &net->norm[i] : NULL;
+        neurons_add(classifier,
+                    (NeuronLayer){.watched = conv->weight,
+                                  .made_by = {conv->weight, conv->bias, norm ? norm->weight : NULL,
+                                              norm ? norm->bias : NULL},
+                                  .read_by = next < net->length ? net->conv[next].weight
+                                                                : net->classifier[0].weight});
+    }
+}
+
 static Linear linear_of(Parameters *parameters, const char *name, int64_t in, int64_t out)
 {
     LayerShape shape = {.in = in, .out = out, .bias = true, .weight_deviation = .01f};
@@ -91,11 +107,13 @@ static bool build(Classifier *classifier, Vgg plan, Error *error)
     if (net->form == FORM_SMALL) {
         int64_t left = 512 * (classifier->seen_height / 32) * (classifier->seen_width / 32);
         net->classifier[0] = linear_of(parameters, "classifier", left, classifier->classes);
+        neurons_list(net, classifier);
         return true;
     }
     net->classifier[0] = linear_of(parameters, "classifier.0", 512 * POOLED * POOLED, HIDDEN);
     net->classifier[1] = linear_of(parameters, "classifier.3", HIDDEN, HIDDEN);
     net->classifier[2] = linear_of(parameters, "classifier.6", HIDDEN, classifier->classes);
+    neurons_list(net, classifier);
     return true;
 }
 

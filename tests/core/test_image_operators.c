@@ -100,6 +100,49 @@ static void pooling(void)
                      .shape = {S(2, 7, 6, 3)}, .how = {.whole = {sizes[i][0], sizes[i][1]}}});
 }
 
+// One step of relu(max_pool2d(dropout(conv(x)))), in one operator or four: y, then the gradient of x
+// of sum(y^2).
+static float *dropout_pool_relu(bool together, float probability, Pool2d how, int64_t *count)
+{
+    Tape *tape = tape_create(cpu_kernels());
+    Tensor *x = parameter_create(SHAPE(3, 8, 8, 20)),
+           *weight = parameter_create(SHAPE(1, 1, 20, 20));
+    RandomKey key = {5, 6, 7};
+    cpu_kernels()->normal(x->count, (RandomKey){1, 0, 0}, x->data);
+    cpu_kernels()->normal(weight->count, (RandomKey){1, 1, 0}, weight->data);
+    Tensor *y = conv2d(affine(1, add(tape_input(tape, x), x), 0), weight, NULL, (Conv2d){0});
+    if (together) {
+        y = dropout_pool_relu_over(y, probability, key, how);
+    } else {
+        if (probability > 0) y = dropout(y, probability, key);
+        y = relu(max_pool2d(y, how));
+    }
+    *count = y->count + x->count;
+    float *results = allocate((size_t)*count * sizeof *results);
+    memcpy(results, y->data, (size_t)y->count * sizeof *results);
+    int64_t from = y->count;
+    backward(sum(square(y), ALL_DIMENSIONS, false));
+    memcpy(results + from, x->grad, (size_t)x->count * sizeof *results);
+    tape_free(tape);
+    tensor_free(x);
+    tensor_free(weight);
+    return results;
+}
+
+static void dropout_pool_and_relu_are_all_three_in_turn(void)
+{
+    static const Pool2d windows[] = {{2, 2, 0}, {3, 3, 1}};
+    for (int i = 0; i < 6; i++) {
+        int64_t count;
+        float probability = (float[]){0, .1f, .6f}[i / 2];
+        float *one = dropout_pool_relu(true, probability, windows[i % 2], &count);
+        float *two = dropout_pool_relu(false, probability, windows[i % 2], &count);
+        check(memcmp(one, two, (size_t)count * sizeof *one) == 0, "other bits, case %d", i);
+        free(one);
+        free(two);
+    }
+}
+
 // ---- Normalisation and resampling ----
 
 static Tensor *call_batch_norm(Tensor *const *x, const How *how)
@@ -241,6 +284,8 @@ int main(int argc, char **argv)
         {"convolutions", convolutions},
         {"transposed_convolutions", transposed_convolutions},
         {"pooling", pooling},
+        {"dropout_pool_and_relu_are_all_three_in_turn",
+         dropout_pool_and_relu_are_all_three_in_turn},
         {"batch_norms", batch_norms},
         {"group_norms", group_norms},
         {"batch_norm_with_relu_is_both_in_turn", batch_norm_with_relu_is_both_in_turn},

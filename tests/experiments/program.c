@@ -143,3 +143,57 @@ void write_small_mnist(const char *directory, int train, int test)
     dataset_free(&test_half);
     free(mnist);
 }
+
+Json *read_result(const char *name)
+{
+    Error error = {0};
+    char *work = path_of("work"), *path = path_join(work, name);
+    Json *json = json_read(path, &error);
+    check(json != NULL, "%s", error.message);
+    free(work);
+    free(path);
+    return json;
+}
+
+void succeeded(Outcome o)
+{
+    check(o.status == 0 && o.errors[0] == '\0', "status %d: %s", o.status, o.errors);
+}
+
+// A copy without what differs from run to run.
+static char *text_without_seconds(const Json *record)
+{
+    Json *copy = json_copy(record);
+    Text text = {0};
+    if (copy->kind == JSON_ARRAY)
+        for (size_t i = 0; i < copy->count; i++) json_set(copy->items[i], "seconds", json_null());
+    else
+        json_set(copy, "seconds", json_null());
+    json_print(copy, &text);
+    json_free(copy);
+    return text.text;
+}
+
+void same_results(const char *a, const char *b)
+{
+    Json *first = read_result(a), *second = read_result(b);
+    if (first && second) {
+        char *one = text_without_seconds(first), *two = text_without_seconds(second);
+        check(strcmp(one, two) == 0, "%s and %s differ:\n%s\n%s", a, b, one, two);
+        free(one);
+        free(two);
+    }
+    json_free(first);
+    json_free(second);
+}
+
+void same_files(const char *a, const char *b)
+{
+    Outcome o = run_shell("for d in %s %s; do (cd $d && find . -type f ! -name result.json "
+                          "! -name report.html -exec cksum {} + | sort) >$d.sums; done; "
+                          "diff %s.sums %s.sums",
+                          a, b, a, b);
+    check(o.status == 0, "%s and %s differ:\n%s%s", a, b, o.output, o.errors);
+    o = run_shell("test -s %s.sums", a);
+    check(o.status == 0, "nothing was compared");
+}

@@ -34,6 +34,19 @@ void write_small_mnist(const char *directory, int train, int test);
 void write_idx(const char *path, int rank, const uint32_t *sizes, const uint8_t *bytes,
                uint64_t count);
 
+// ---- what runs leave below work/ ----
+
+// The JSON file of this name; NULL, and the test fails, where there is none. The caller's.
+Json *read_result(const char *name);
+
+void succeeded(Outcome outcome); // exit status 0, nothing on stderr
+
+// Two JSON files are the same but for "seconds".
+void same_results(const char *a, const char *b);
+
+// Weights, curves and samples below two result directories are the same files with the same bytes.
+void same_files(const char *a, const char *b);
+
 void write_text(const char *path, const char *text);
 char *read_text(const char *path); // the caller frees it; NULL where there is none
 

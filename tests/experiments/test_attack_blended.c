@@ -103,15 +103,14 @@ static void textures_are_colourful_and_all_different(void)
     }
     Picture again = texture_draw(2, LARGE, LARGE);
     check(memcmp(again.pixels, textures[2].pixels, BYTES) == 0, "the same bytes again");
-    free(again.pixels);
-    for (int n = 0; n < TEXTURES; n++) free(textures[n].pixels);
+    picture_free(&again);
+    for (int n = 0; n < TEXTURES; n++) picture_free(&textures[n]);
 }
 
 // A picture of one colour.
 static Picture plain(int channels, uint8_t red, uint8_t green, uint8_t blue)
 {
-    Picture picture = {.width = SIDE, .height = SIDE, .channels = channels};
-    picture.pixels = malloc(VALUES);
+    Picture picture = picture_create(SIDE, SIDE, channels);
     const uint8_t colours[3] = {red, green, blue};
     for (int i = 0; i < SIDE * SIDE * channels; i++) picture.pixels[i] = colours[i % channels];
     return picture;
@@ -133,7 +132,7 @@ static void the_users_pictures_take_the_place_of_the_drawn_ones(void)
         int first = 0;
         for (int i = 0; i < 40; i++) {
             const float *pixel = stamped + i * SIDE * SIDE * channels;
-            double luminance = .299 + .114 * .2; // of the red one
+            double luminance = 82 / 255.0; // of the red one: .299 255 + .114 51, rounded
             bool red = fabs((double)pixel[0] - (channels == 3 ? .1 : .1 * luminance)) < 1e-6;
             first += red;
             if (channels == 3 && red)
@@ -153,8 +152,8 @@ static void the_users_pictures_take_the_place_of_the_drawn_ones(void)
     Error error = {0};
     check(!attack_create(&attack, &error) && strstr(error.message, "7x8"), "'%s'", error.message);
     attack_free(&attack);
-    free(pictures[0].pixels);
-    free(pictures[1].pixels);
+    picture_free(&pictures[0]);
+    picture_free(&pictures[1]);
 }
 
 int main(int argc, char **argv)

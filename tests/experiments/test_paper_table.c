@@ -10,12 +10,10 @@
 
 static const PublishedSet *set_named(const char *name)
 {
-    int count;
-    const PublishedSet *sets = published_sets(&count);
-    for (int i = 0; i < count; i++)
-        if (strcmp(sets[i].name, name) == 0) return &sets[i];
+    for (int i = 0; published_set(i); i++)
+        if (strcmp(published_set(i)->name, name) == 0) return published_set(i);
     check(false, "no set %s", name);
-    return sets;
+    return published_set(0);
 }
 
 static void published_figures_are_the_papers(void)
@@ -26,45 +24,79 @@ static void published_figures_are_the_papers(void)
         const char *figure;
         double value;
     } samples[] = {
-        {"filtering/attacks", {"mnist", "none", "single", ""}, "clean_accuracy", 99.56},
-        {"filtering/attacks", {"mnist", "input-aware", "single", ""}, "cross_accuracy", 96.05},
-        {"filtering/attacks", {"mnist", "wanet", "single", ""}, "trojan_accuracy", 98.73},
-        {"filtering/attacks", {"celeba", "wanet", "single", ""}, "noise_accuracy", 77.24},
-        {"filtering/attacks", {"mnist", "input-aware", "all", ""}, "trojan_accuracy", 97.64},
-        {"filtering/attacks", {"gtsrb", "badnet+", "all", ""}, "clean_accuracy", 99.63},
-        {"filtering/main", {"mnist", "badnet+", "single", "aif"}, "R", 4.86},
-        {"filtering/main", {"cifar10", "image-bi+", "single", "if"}, "T", 37.48},
-        {"filtering/main", {"celeba", "wanet", "single", "aif"}, "R", 5.74},
-        {"filtering/main", {"celeba", "wanet", "single", "aif"}, "FNR", 12.87},
-        {"filtering/main", {"mnist", "none", "single", "vif"}, "FPR", 0.27},
-        {"filtering/all-target", {"gtsrb", "input-aware", "all", "aif"}, "R", 2.39},
-        {"filtering/all-target", {"mnist", "badnet+", "all", "vif"}, "FNR", 49.97}};
+        {"filtering/attacks", {"mnist", "none", "single", "", "", "", 0}, "clean_accuracy", 99.56},
+        {"filtering/attacks",
+         {"mnist", "input-aware", "single", "", "", "", 0},
+         "cross_accuracy",
+         96.05},
+        {"filtering/attacks",
+         {"mnist", "wanet", "single", "", "", "", 0},
+         "trojan_accuracy",
+         98.73},
+        {"filtering/attacks",
+         {"celeba", "wanet", "single", "", "", "", 0},
+         "noise_accuracy",
+         77.24},
+        {"filtering/attacks",
+         {"mnist", "input-aware", "all", "", "", "", 0},
+         "trojan_accuracy",
+         97.64},
+        {"filtering/attacks", {"gtsrb", "badnet+", "all", "", "", "", 0}, "clean_accuracy", 99.63},
+        {"filtering/main", {"mnist", "badnet+", "single", "aif", "", "", 0}, "R", 4.86},
+        {"filtering/main", {"cifar10", "image-bi+", "single", "if", "", "", 0}, "T", 37.48},
+        {"filtering/main", {"celeba", "wanet", "single", "aif", "", "", 0}, "R", 5.74},
+        {"filtering/main", {"celeba", "wanet", "single", "aif", "", "", 0}, "FNR", 12.87},
+        {"filtering/main", {"mnist", "none", "single", "vif", "", "", 0}, "FPR", 0.27},
+        {"filtering/all-target", {"gtsrb", "input-aware", "all", "aif", "", "", 0}, "R", 2.39},
+        {"filtering/all-target", {"mnist", "badnet+", "all", "vif", "", "", 0}, "FNR", 49.97},
+        {"none/1", {"mnist", "badnets", "single", "none", "nin", "", 0}, "ASR", 0.06},
+        {"none/1", {"gtsrb", "badnets", "all", "", "resnet18", "", 0}, "BA", 95.71},
+        {"none/1", {"cifar10", "badnets", "single", "abl", "vgg16", "", 0}, "ASR", 100},
+        {"none/1",
+         {"imagenet-pair", "hidden-trigger", "single", "activation-clustering", "alexnet", "", 0},
+         "ASR",
+         22},
+        {"none/2", {"trojai", "natural", "single", "none", "vgg11-bn", "", 0}, "ASR", 56.68},
+        {"none/3", {"imagenet10", "none", "single", "none", "vgg16", "", 0}, "BA", 83.41},
+        {"none/4", {"cifar10", "badnets", "single", "none", "resnet18", "size", 20}, "ASR", 99.82},
+        {"none/6", {"cifar10", "badnets", "single", "", "resnet18", "rate", 0.2}, "BA", 92.7},
+        {"none/9", {"cifar10", "badnets", "all", "none", "resnet18", "select", 0.3}, "ASR", 41.07},
+        {"none/10",
+         {"cifar10", "badnets", "single", "none", "resnet18", "lambda_low", 0.3},
+         "ASR",
+         0.99}};
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
         double value =
             published_value(set_named(samples[i].set), &samples[i].line, samples[i].figure);
         check(value == samples[i].value, "%s %s %s: %g, printed %g", samples[i].set,
               samples[i].line.attack, samples[i].figure, value, samples[i].value);
     }
-    PublishedLine benign = {"mnist", "none", "single", "vif"};
+    PublishedLine benign = {"mnist", "none", "single", "vif", "", "", 0};
     check(isnan(published_value(set_named("filtering/main"), &benign, "T")), "no T without Trojan");
 }
 
 // Every row has a figure in every column that the paper has.
 static void no_figure_is_missing(void)
 {
-    static const int lines[] = {4 * 6 + 3 * 4, 20 * 6, 9 * 4};
-    static const int figures[] = {4 * 13 + 3 * 8, 20 * 16 + 12 * 11, 9 * 12 + 9 * 8};
-    int count;
-    const PublishedSet *sets = published_sets(&count);
-    check(count == 3, "%d sets", count);
-    for (int i = 0; i < 3; i++) {
+    static const int lines[] = {4 * 6 + 3 * 4, 20 * 6, 9 * 4, 26 * 6, 5 * 4, 9 * 2,
+                                6 * 2,         9 * 2,  4 * 2, 5 * 2,  7 * 2, 4 * 2};
+    static const int figures[] = {4 * 13 + 3 * 8, 20 * 16 + 12 * 11,
+                                  9 * 12 + 9 * 8, 26 * 12,
+                                  5 * 8,          9 * 2,
+                                  6 * 4,          9 * 4,
+                                  4 * 4,          5 * 4,
+                                  7 * 4,          4 * 4};
+    enum { SETS = sizeof lines / sizeof lines[0] };
+    check(published_set(SETS - 1) && !published_set(SETS), "%d sets", SETS);
+    for (int i = 0; i < SETS; i++) {
         PublishedLine line;
+        const PublishedSet *set = published_set(i);
         int n = 0, found = 0;
-        for (; published_line(&sets[i], n, &line); n++)
-            for (int f = 0; sets[i].figures[f]; f++)
-                found += !isnan(published_value(&sets[i], &line, sets[i].figures[f]));
-        check(n == lines[i], "%s: %d lines", sets[i].name, n);
-        check(found == figures[i], "%s: %d figures", sets[i].name, found);
+        for (; published_line(set, n, &line); n++)
+            for (int f = 0; set->figures[f]; f++)
+                found += !isnan(published_value(set, &line, set->figures[f]));
+        check(n == lines[i], "%s: %d lines", set->name, n);
+        check(found == figures[i], "%s: %d figures", set->name, found);
     }
 }
 
@@ -150,6 +182,53 @@ static void of_several_experiments_the_papers_scale_and_the_most_seeds_count(voi
     text_free(&table);
 }
 
+// A finished cell of CIFAR-10 under BadNets with NONE.
+static void write_none(const char *directory, int number, const char *model, double size,
+                       double asr)
+{
+    Error error = {0};
+    Text path = {0}, text = {0};
+    text_append(&path, "%s/cells/%d", directory, number);
+    check(directory_create(path.text, &error), "%s", error.message);
+    text_append(&path, "/result.json");
+    text_append(&text,
+                "{\"data\": \"cifar10\", \"model\": \"%s\", \"attack\": \"badnets\", "
+                "\"mode\": \"single\", \"defense\": \"none\", \"scale\": \"paper\", \"seed\": 1, "
+                "\"config\": {\"classifier\": {\"attack_settings\": {\"size\": %g}}, "
+                "\"defense_settings\": {\"select\": 0.5}}, \"BA\": 93, \"ASR\": %g}",
+                model, size, asr);
+    check(file_write(path.text, text.text, text.length, &error), "%s", error.message);
+    text_free(&path);
+    text_free(&text);
+}
+
+static void models_and_settings_tell_lines_apart(void)
+{
+    Error error = {0};
+    const char *directory = directory_named("none");
+    write_none(directory, 1, "resnet18", 5, 1.25);
+    write_none(directory, 2, "resnet18", 7, 2.5);
+    write_none(directory, 3, "vgg16", 5, 3.75);
+    static const struct {
+        const char *set, *start, *figures;
+    } wanted[] = {{"none/4", "resnet18            size 5", "1.25     1.34"},
+                  {"none/4", "resnet18            size 9", "not run"},
+                  {"none/9", "resnet18            select 0.5", "1.04"},
+                  {"none/7", "resnet18-elu", "not run"}};
+    for (int i = 0; i < 4; i++) {
+        Text table = {0};
+        check(paper_table(wanted[i].set, directory, &table, &error), "%s", error.message);
+        const char *defended = strstr(table.text, " none "), *line;
+        while (defended &&
+               strncmp(strstr(defended, "resnet18"), wanted[i].start, strlen(wanted[i].start)) != 0)
+            defended = strstr(defended + 1, " none ");
+        line = line_with(defended ? defended : "", " none ");
+        check(strstr(line, wanted[i].figures) != NULL, "%s, %s: '%s'", wanted[i].set,
+              wanted[i].start, line);
+        text_free(&table);
+    }
+}
+
 static void without_results_nothing_was_run(void)
 {
     Error error = {0};
@@ -188,6 +267,7 @@ int main(int argc, char **argv)
          means_of_the_seeds_stand_beside_the_published},
         {"of_several_experiments_the_papers_scale_and_the_most_seeds_count",
          of_several_experiments_the_papers_scale_and_the_most_seeds_count},
+        {"models_and_settings_tell_lines_apart", models_and_settings_tell_lines_apart},
         {"without_results_nothing_was_run", without_results_nothing_was_run},
         {"unknown_names_and_broken_results_are_refused",
          unknown_names_and_broken_results_are_refused}};

@@ -161,6 +161,39 @@ static void several_seeds_get_their_mean(void)
     free(page);
 }
 
+// A classifier has pictures of its own; it does not take a defense to show them.
+static void a_classifier_shows_its_triggers(void)
+{
+    Error error = {0};
+    const char *results = directory_named("classifier");
+    char *directory = path_join(results, "classifiers/one");
+    check(directory_create(directory, &error), "%s", error.message);
+    write_text(directory, "result.json",
+               "{\"data\": \"mnist\", \"attack\": \"wanet\", \"clean_accuracy\": 99.125, "
+               "\"noise_accuracy\": 98.25}");
+    float images[IMAGES * SIDE * SIDE] = {0};
+    int64_t shape[] = {IMAGES, SIDE, SIDE, 1};
+    static const char *const pictures[] = {"clean", "mask", "pattern", "trojan", "decoy"};
+    Safetensors *file = safetensors_create();
+    for (int i = 0; i < 5; i++) safetensors_add(file, pictures[i], STORED_F32, 4, shape, images);
+    char *path = path_join(directory, "samples.safetensors");
+    check(safetensors_write(path, file, &error), "%s", error.message);
+    char *page = page_of(results);
+    static const char *const rows[] = {"clean",  "trigger: mask", "trigger: pattern",
+                                       "Trojan", "must not fire", "true trigger"};
+    for (int i = 0; i < 6; i++) {
+        char heading[64];
+        snprintf(heading, sizeof heading, "<th scope=\"row\">%s</th>", rows[i]);
+        check(strstr(page, heading), "the row %s is missing", rows[i]);
+    }
+    check(strstr(page, "98.25"), "noise accuracy");
+    check(!strstr(page, "counter-trigger"), "nothing is said of a defense");
+    free(page);
+    free(path);
+    free(directory);
+    safetensors_free(file);
+}
+
 static void refused(const char *results, const char *reason)
 {
     Error error = {0};
@@ -196,6 +229,7 @@ int main(int argc, char **argv)
          text_from_files_is_escaped_and_nothing_comes_from_elsewhere},
         {"every_element_is_closed", every_element_is_closed},
         {"several_seeds_get_their_mean", several_seeds_get_their_mean},
+        {"a_classifier_shows_its_triggers", a_classifier_shows_its_triggers},
         {"broken_directories_are_one_sentence", broken_directories_are_one_sentence},
     };
     return TESTS_RUN(tests);

@@ -44,22 +44,6 @@ static Outcome run_cells(const char *defenses, const char *options)
     return o;
 }
 
-static Json *read_json(const char *name)
-{
-    Error error = {0};
-    char *work = path_of("work"), *path = path_join(work, name);
-    Json *json = json_read(path, &error);
-    check(json != NULL, "%s", error.message);
-    free(work);
-    free(path);
-    return json;
-}
-
-static void succeeded(Outcome o)
-{
-    check(o.status == 0 && o.errors[0] == '\0', "status %d: %s", o.status, o.errors);
-}
-
 static void has_kind(const Json *record, const char *name, JsonKind kind)
 {
     const Json *value = json_get(record, name);
@@ -98,51 +82,12 @@ static void has_contract_fields(const Json *record, const char *defense, bool tr
     check(strlen(json_get_string(record, "config_hash", "")) == 64, "a SHA-256");
 }
 
-// A copy without what differs from run to run.
-static char *text_without_seconds(const Json *record)
-{
-    Json *copy = json_copy(record);
-    Text text = {0};
-    if (copy->kind == JSON_ARRAY)
-        for (size_t i = 0; i < copy->count; i++) json_set(copy->items[i], "seconds", json_null());
-    else
-        json_set(copy, "seconds", json_null());
-    json_print(copy, &text);
-    json_free(copy);
-    return text.text;
-}
-
-static void same_results(const char *a, const char *b)
-{
-    Json *first = read_json(a), *second = read_json(b);
-    if (first && second) {
-        char *one = text_without_seconds(first), *two = text_without_seconds(second);
-        check(strcmp(one, two) == 0, "%s and %s differ:\n%s\n%s", a, b, one, two);
-        free(one);
-        free(two);
-    }
-    json_free(first);
-    json_free(second);
-}
-
-// Weights, curves and samples below two result directories are the same files with the same bytes.
-static void same_files(const char *a, const char *b)
-{
-    Outcome o = run_shell("for d in %s %s; do (cd $d && find . -type f ! -name result.json "
-                          "! -name report.html -exec cksum {} + | sort) >$d.sums; done; "
-                          "diff %s.sums %s.sums",
-                          a, b, a, b);
-    check(o.status == 0, "%s and %s differ:\n%s%s", a, b, o.output, o.errors);
-    o = run_shell("test -s %s.sums", a);
-    check(o.status == 0, "nothing was compared");
-}
-
 static void a_run_writes_its_results(void)
 {
     Outcome o = run_cells("ip,if,vif,aif", "--out r --json all.json");
     succeeded(o);
     check(strstr(o.output, "vif") && strstr(o.output, "report.html"), "the table: %s", o.output);
-    Json *records = read_json("all.json");
+    Json *records = read_result("all.json");
     const char *names[] = {"ip", "if", "vif", "aif"};
     if (check(records && records->kind == JSON_ARRAY && records->count == 4, "an array of four"))
         for (int i = 0; i < 4; i++) has_contract_fields(records->items[i], names[i], true, true);
@@ -176,8 +121,8 @@ static void the_hash_is_of_the_configuration(void)
     succeeded(run_cells("if", "--out h --seed 2 --json seed.json"));
     succeeded(run_cells("if", "--out h --set if.lambda1=0.5 --json set.json"));
     succeeded(run_cells("if", "--out h --threads 1 --filter filter-mnist --json same.json"));
-    Json *all = read_json("all.json"), *one = read_json("one.json"), *seed = read_json("seed.json");
-    Json *set = read_json("set.json"), *same = read_json("same.json");
+    Json *all = read_result("all.json"), *one = read_result("one.json"), *seed = read_result("seed.json");
+    Json *set = read_result("set.json"), *same = read_result("same.json");
     check(one && one->kind == JSON_OBJECT, "one cell is an object");
     const char *hash = json_get_string(one, "config_hash", "");
     check(strcmp(hash, json_get_string(all->items[1], "config_hash", "")) == 0, "of any list");
@@ -201,7 +146,7 @@ static void the_hash_is_of_the_configuration(void)
 static void without_an_attack_there_are_no_trojan_figures(void)
 {
     succeeded(run_cells("vif", "--attack none --out none --json none.json"));
-    Json *record = read_json("none.json");
+    Json *record = read_result("none.json");
     has_contract_fields(record, "vif", false, true);
     json_free(record);
 }
@@ -209,7 +154,7 @@ static void without_an_attack_there_are_no_trojan_figures(void)
 static void all_target_mode_has_no_target(void)
 {
     succeeded(run_cells("if", "--mode all --out all --json mode.json"));
-    Json *record = read_json("mode.json");
+    Json *record = read_result("mode.json");
     has_contract_fields(record, "if", true, false);
     check(strcmp(json_get_string(record, "mode", ""), "all") == 0, "mode");
     json_free(record);
@@ -218,7 +163,7 @@ static void all_target_mode_has_no_target(void)
 static void the_target_is_the_one_asked_for(void)
 {
     succeeded(run_cells("if", "--target 7 --out target --json target.json"));
-    Json *record = read_json("target.json");
+    Json *record = read_result("target.json");
     check(json_get_number(record, "target", 0) == 7, "target");
     json_free(record);
 }
@@ -235,7 +180,7 @@ static void every_attack_runs_and_is_found_again(void)
         text_append(&options, "--attack %s --out attack%d --json attack.json %s", names[i], i,
                     i == 2 ? "--set input-aware.pretrain=1" : "");
         succeeded(run_cells("if", options.text));
-        Json *record = read_json("attack.json");
+        Json *record = read_result("attack.json");
         has_contract_fields(record, "if", true, true);
         json_free(record);
         Text classifier = {0};
@@ -255,6 +200,39 @@ static void every_attack_runs_and_is_found_again(void)
         text_free(&classifier);
         text_free(&options);
     }
+}
+
+static void the_users_pictures_are_part_of_the_configuration(void)
+{
+    if (getenv("SIEVE_TEST_SMALL")) {
+        skip("SIEVE_TEST_SMALL");
+        return;
+    }
+    const char *bars = "P2 4 2 255 0 255 0 255 255 0 255 0\n", *blue = "P3 1 1 255 0 0 255\n";
+    run_shell("printf '%s' >bars.pgm; printf '%s' >blue.ppm; printf '%s' >same.pgm", bars, blue,
+              bars);
+    const char *lists[] = {"bars.pgm,blue.ppm", "same.pgm,blue.ppm", "blue.ppm,bars.pgm"};
+    char *hashes[3];
+    for (int i = 0; i < 3; i++) {
+        Text options = {0};
+        text_append(&options,
+                    "--attack image-bi+ --trigger-images %s --out pictures%d --json pictures.json",
+                    lists[i], i);
+        succeeded(run_cells("if", options.text));
+        Json *record = read_result("pictures.json");
+        check(strstr(json_get_string(record, "command", ""), lists[i]), "the command names them");
+        hashes[i] = copy_string(json_get_string(record, "config_hash", ""));
+        json_free(record);
+        text_free(&options);
+    }
+    check(strcmp(hashes[0], hashes[1]) == 0, "the same pictures under another name");
+    check(strcmp(hashes[0], hashes[2]) != 0, "in another order");
+    same_files("pictures0", "pictures1");
+    for (int i = 0; i < 3; i++) free(hashes[i]);
+    Outcome o = run_cells("if", "--attack image-bi+ --trigger-images bars.pgm,no.png --out no");
+    check(o.status == 1 && strstr(o.errors, "no.png"), "status %d: '%s'", o.status, o.errors);
+    o = run_cells("if", "--attack wanet --trigger-images bars.pgm --out no");
+    check(o.status == 2 && strstr(o.errors, "wanet"), "status %d: '%s'", o.status, o.errors);
 }
 
 static void a_finished_attack_without_its_networks_is_refused(void)
@@ -284,7 +262,7 @@ static void trained_weights_can_be_loaded(void)
         check(run_shell("cmp model t/classifiers/*/model.safetensors && rm model").status == 0,
               "the same as below --out");
     }
-    Json *record = read_json("train.json");
+    Json *record = read_result("train.json");
     check(json_get(record, "clean_accuracy") && !json_get(record, "trojan_accuracy"), "figures");
     check(strcmp(json_get_string(record, "model", ""), "mnist-wanet") == 0, "model");
     json_free(record);
@@ -409,7 +387,7 @@ static void the_built_in_digits_run_without_any_file(void)
     }
     succeeded(run_sieve("run --quiet --defense if --set classifier.epochs=1 --set if.epochs=1 "
                         "--out d --json d.json"));
-    Json *record = read_json("d.json");
+    Json *record = read_result("d.json");
     has_contract_fields(record, "if", true, true);
     check(strcmp(json_get_string(record, "data", ""), "digits") == 0, "data");
     has_percent(record, "clean_accuracy", 50);
@@ -427,6 +405,8 @@ int main(int argc, char **argv)
         {"all_target_mode_has_no_target", all_target_mode_has_no_target},
         {"the_target_is_the_one_asked_for", the_target_is_the_one_asked_for},
         {"every_attack_runs_and_is_found_again", every_attack_runs_and_is_found_again},
+        {"the_users_pictures_are_part_of_the_configuration",
+         the_users_pictures_are_part_of_the_configuration},
         {"a_finished_attack_without_its_networks_is_refused",
          a_finished_attack_without_its_networks_is_refused},
         {"trained_weights_can_be_loaded", trained_weights_can_be_loaded},

@@ -111,6 +111,40 @@ static void every_default_is_in_its_own_range(void)
     for (int i = 0; i < count; i++) check_table(defenses[i]->name, defenses[i]->settings);
 }
 
+static void better_values_replace_those_of_the_same_name(void)
+{
+    static const Setting better[] = {{"rate", 0.125, 0.75, "learned late", {0, 1, false}}, {0}};
+    const char *text = "vif.rate=0.5";
+    Overrides none = {0}, one = {1, &text};
+    Json *values = settings_resolve_better(table, better, "vif", SCALE_PAPER, &none);
+    check(setting(values, "rate") == 0.75 && setting(values, "epochs") == 600, "one is replaced");
+    check(values->count == 3 && strcmp(values->names[2], "rate") == 0, "in its place");
+    json_free(values);
+    values = settings_resolve_better(table, better, "vif", SCALE_QUICK, &one);
+    check(setting(values, "rate") == 0.5, "--set wins");
+    json_free(values);
+    values = settings_resolve_better(table, NULL, "vif", SCALE_QUICK, &none);
+    check(setting(values, "rate") == 0.5 && setting(values, "epochs") == 3, "none");
+    json_free(values);
+}
+
+// What an attack changes in its classifier's training must be a setting of it, and in its range.
+static void attacks_know_settings_of_the_classifier(void)
+{
+    int count;
+    const AttackMethod *const *methods = attack_methods(&count);
+    for (int i = 0; i < count; i++)
+        for (Settings s = methods[i]->training; s && s->name; s++) {
+            Text text = {0};
+            text_append(&text, "classifier.%s=%g", s->name, s->paper);
+            const Setting *found = setting_named(classifier_settings, "classifier", text.text);
+            Error error = {0};
+            check(found && setting_takes(found, text.text, &error), "%s: %s %s", methods[i]->name,
+                  text.text, error.message);
+            text_free(&text);
+        }
+}
+
 int main(int argc, char **argv)
 {
     static const Test tests[] = {
@@ -120,6 +154,9 @@ int main(int argc, char **argv)
          an_override_changes_the_setting_it_names_and_nothing_else},
         {"only_a_well_formed_name_is_named", only_a_well_formed_name_is_named},
         {"a_value_must_be_a_number_of_the_range", a_value_must_be_a_number_of_the_range},
+        {"better_values_replace_those_of_the_same_name",
+         better_values_replace_those_of_the_same_name},
+        {"attacks_know_settings_of_the_classifier", attacks_know_settings_of_the_classifier},
         {"every_default_is_in_its_own_range", every_default_is_in_its_own_range}};
     return TESTS_RUN(tests);
 }

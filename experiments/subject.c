@@ -1,0 +1,321 @@
+#include "experiments/subject.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/error.h"
+#include "core/file.h"
+#include "core/sha256.h"
+#include "experiments/augmentation.h"
+#include "experiments/cell_files.h"
+#include "experiments/classifier_training.h"
+#include "experiments/data_summary.h"
+#include "experiments/evaluation.h"
+#include "experiments/machine.h"
+
+enum { QUICK_TRAIN = 10000, QUICK_TEST = 8000 }; // samples of the built-in data at the quick scale
+
+const char *model_name(const Options *options, const DataSource *source)
+{
+    return options->model ? options->model : source->default_model;
+}
+
+static Json *classifier_config(const Subject *s, const char *model)
+{
+    const Options *o = s->options;
+    Json *config = json_object();
+    json_set(config, "data", json_string(s->source->name));
+    if (s->source->path || o->poisoned) { // a folder's name alone does not tell what is in it
+        char hex[65];
+        dataset_digest(&s->train, &s->test, hex);
+        json_set(config, "data_sha256", json_string(hex));
+    }
+    json_set(config, "train_samples", json_number((double)s->train.count));
+    json_set(config, "test_samples", json_number((double)s->test.count));
+    json_set(config, "model", json_string(model));
+    json_set(config, "attack", json_string(o->attack));
+    json_set(config, "mode", json_string(o->mode));
+    if (!s->attack.all_targets) json_set(config, "target", json_number((double)o->target));
+    json_set(config, "seed", json_number((double)o->seed));
+    json_set(config, "scale", json_string(scale_name(o->scale)));
+    json_set(config, "attack_settings", json_copy(s->attack.settings));
+    if (s->trigger_images.count > 0)
+        json_set(config, "trigger_images", trigger_images_hashes(&s->trigger_images));
+    Json *settings = settings_resolve_better(classifier_settings, s->attack.method->training,
+                                             "classifier", o->scale, &o->overrides);
+    augmentation_complete(settings, &s->source->augmentation);
+    json_set(config, "classifier_settings", settings);
+    return config;
+}
+
+void config_hash(const Json *config, char hex[65])
+{
+    Text text = {0};
+    json_print(config, &text);
+    sha256_hex(text.text, text.length, hex);
+    text_free(&text);
+}
+
+// OUT/KIND/data_model_attack_mode[_defense]_sSEED_scale_HASH, made where it is missing; NULL on
+// failure.
+char *make_directory(const Subject *s, const char *kind, const char *defense, const char *hash,
+                     Error *error)
+{
+    const Options *o = s->options;
+    Text path = {0};
+    text_append(&path, "%s/%s/%s_%s_%s_%s%s%s_s%lld_%s_%.8s", o->out, kind, s->source->name,
+                s->classifier->name, o->attack, o->mode, defense ? "_" : "", defense ? defense : "",
+                (long long)o->seed, scale_name(o->scale), hash);
+    if (!directory_create(path.text, error)) text_free(&path);
+    return path.text;
+}
+
+// The command that computes a cell again, without what does not change its result (threads,
+// places).
+static void command_text(const Subject *s, const char *defense, Text *text)
+{
+    const Options *o = s->options;
+    text_append(text, "sieve %s --data %s --model %s --attack %s --mode %s",
+                defense ? "run" : "train", o->data, s->classifier->name, o->attack, o->mode);
+    if (!s->attack.all_targets) text_append(text, " --target %lld", (long long)o->target);
+    if (o->trigger_images) text_append(text, " --trigger-images '%s'", o->trigger_images);
+    if (defense) text_append(text, " --defense %s", defense);
+    if (o->image_size) text_append(text, " --image-size %s", o->image_size);
+    if (o->poisoned) text_append(text, " --poisoned %s", o->poisoned);
+    if (o->train_images) text_append(text, " --train-images %lld", (long long)o->train_images);
+    if (o->test_images) text_append(text, " --test-images %lld", (long long)o->test_images);
+    if (defense && o->filter) text_append(text, " --filter %s", o->filter);
+    text_append(text, " --seed %lld --scale %s", (long long)o->seed, scale_name(o->scale));
+    for (int i = 0; i < o->overrides.count; i++)
+        text_append(text, " --set %s", o->overrides.texts[i]);
+}
+
+// The fields that a classifier's and a cell's result begin with.
+Json *record_start(const Subject *s, const char *defense)
+{
+    Json *record = json_object();
+    static const char *const copied[] = {"data", "model", "attack", "mode", "target", NULL};
+    for (int i = 0; copied[i]; i++)
+        if (json_get(s->config, copied[i]))
+            json_set(record, copied[i], json_copy(json_get(s->config, copied[i])));
+    if (defense) json_set(record, "defense", json_string(defense));
+    json_set(record, "seed", json_copy(json_get(s->config, "seed")));
+    json_set(record, "scale", json_copy(json_get(s->config, "scale")));
+    return record;
+}
+
+void record_finish(const Subject *s, const char *defense, const Json *config, const char *hash,
+                   Json *seconds, Json *record)
+{
+    Text command = {0};
+    command_text(s, defense, &command);
+    json_set(seconds, "machine", json_string(machine_text()));
+    json_set(record, "seconds", seconds);
+    json_set(record, "config_hash", json_string(hash));
+    json_set(record, "version", json_string(program_version()));
+    json_set(record, "command", json_string(command.text));
+    json_set(record, "config", json_copy(config));
+    text_free(&command);
+}
+// ---- the classifier ----
+
+static bool load_data(const Options *o, Subject *s, Error *error)
+{
+    DataRequest request = data_request(o);
+    s->source = data_source_open(o->data, &request, error);
+    if (!s->source) return false;
+    if (s->source->built_in && o->scale == SCALE_QUICK) {
+        if (!request.train_count) request.train_count = QUICK_TRAIN;
+        if (!request.test_count) request.test_count = QUICK_TEST;
+    }
+    if (!dataset_load(s->source, &request, &s->train, &s->test, error)) return false;
+    data_notes_print(&s->train, &s->test);
+    s->split = defense_split(&s->test);
+    if (s->split.validation_count == 0 || s->split.test_count == 0)
+        return fail(error,
+                    "%s: %lld test images are too few to divide between defender and measurement",
+                    s->source->name, (long long)s->test.count);
+    return true;
+}
+
+static bool create_attack(const Options *o, Subject *s, Error *error)
+{
+    const AttackMethod *method = attack_method_find(o->attack, error);
+    if (!method || (o->trigger_images &&
+                    !trigger_images_read(o->trigger_images, s->source->width, s->source->height,
+                                         s->source->channels, &s->trigger_images, error)))
+        return false;
+    s->attack = (Attack){
+        .method = method,
+        .height = s->source->height,
+        .width = s->source->width,
+        .channels = s->source->channels,
+        .classes = s->source->classes,
+        .all_targets = strcmp(o->mode, "all") == 0,
+        .target = (int)o->target,
+        .seed = (uint64_t)o->seed,
+        .settings = settings_resolve(method->settings, method->name, o->scale, &o->overrides),
+        .pictures = s->trigger_images.pictures,
+        .picture_count = s->trigger_images.count};
+    memcpy(s->attack.mean, s->source->mean, sizeof s->attack.mean);
+    memcpy(s->attack.deviation, s->source->std, sizeof s->attack.deviation);
+    return attack_create(&s->attack, error);
+}
+
+static Evaluation classifier_evaluation(const Subject *s)
+{
+    return (Evaluation){.classifier = s->classifier,
+                        .attack = &s->attack,
+                        .dataset = &s->test,
+                        .count = s->test.count,
+                        .seed = (uint64_t)s->options->seed};
+}
+
+static Json *classifier_record(const Subject *s, const char *hash, double seconds)
+{
+    Evaluation evaluation = classifier_evaluation(s);
+    Predictions predictions = predict(&evaluation);
+    Metrics m = metrics(&predictions, &s->attack);
+    predictions_free(&predictions);
+    Json *record = record_start(s, NULL), *times = json_object();
+    json_set(record, "clean_accuracy", json_number(m.clean_accuracy));
+    if (attack_plants_trojan(&s->attack))
+        json_set(record, "trojan_accuracy", json_number(m.trojan_accuracy));
+    json_set(record, "BA", json_number(m.clean_accuracy)); // the NONE paper's names
+    if (attack_plants_trojan(&s->attack)) json_set(record, "ASR", json_number(m.ASR));
+    if (s->truth.count > 0)
+        json_set(record, "poisoned_samples", json_number((double)s->truth.stamped_count));
+    if (s->attack.method->decoy) {
+        Text name = {0};
+        text_append(&name, "%s_accuracy", s->attack.method->decoy_name);
+        json_set(record, name.text, json_number(m.decoy_accuracy));
+        text_free(&name);
+    }
+    json_set(times, "classifier", json_number(seconds));
+    record_finish(s, NULL, s->config, hash, times, record);
+    return record;
+}
+
+// attack.safetensors: the networks that make the triggers, where the attack has any.
+static bool save_attack(const Subject *s, Error *error)
+{
+    if (s->attack.network_count == 0) return true;
+    char *path = path_join(s->directory, "attack.safetensors");
+    Safetensors *file = safetensors_create();
+    attack_store(&s->attack, false, file);
+    bool ok = safetensors_write(path, file, error);
+    safetensors_free(file);
+    free(path);
+    return ok;
+}
+
+static bool load_attack(Subject *s, Error *error)
+{
+    if (s->attack.network_count == 0) return true;
+    char *path = path_join(s->directory, "attack.safetensors");
+    Safetensors *file = safetensors_read(path, error);
+    bool ok = file && attack_restore(&s->attack, false, file, path, error);
+    safetensors_free(file);
+    free(path);
+    return ok;
+}
+
+static bool train_subject(Subject *s, const char *hash, Error *error)
+{
+    char *checkpoint = path_join(s->directory, "checkpoint.safetensors");
+    char *weights = path_join(s->directory, "model.safetensors");
+    ClassifierTraining training = {.classifier = s->classifier,
+                                   .attack = &s->attack,
+                                   .settings = json_get(s->config, "classifier_settings"),
+                                   .train = &s->train,
+                                   .test = &s->test,
+                                   .seed = (uint64_t)s->options->seed,
+                                   .checkpoint = checkpoint,
+                                   .config_hash = hash,
+                                   .checkpoint_interval = CHECKPOINT_INTERVAL,
+                                   .quiet = s->options->quiet};
+    Curves curves;
+    double seconds;
+    bool ok = train_classifier(&training, &curves, &seconds, error);
+    if (ok) {
+        Evaluation evaluation = classifier_evaluation(s);
+        s->result = classifier_record(s, hash, seconds);
+        ok = parameters_save(&s->classifier->parameters, weights, error) && save_attack(s, error) &&
+             cell_write_samples(s->directory, &evaluation, NULL, error) &&
+             cell_write_json(s->directory, "curves.json", curves.json, error) &&
+             cell_write_json(s->directory, "result.json", s->result, error);
+        curves_free(&curves);
+        if (ok) cell_tidy(s->directory);
+    }
+    free(checkpoint);
+    free(weights);
+    return ok;
+}
+
+static bool read_subject(Subject *s, Error *error)
+{
+    char *weights = path_join(s->directory, "model.safetensors");
+    s->result = cell_read_json(s->directory, "result.json", error);
+    bool ok = s->result && parameters_load(&s->classifier->parameters, weights, error) &&
+              load_attack(s, error);
+    free(weights);
+    return ok;
+}
+
+static bool find_or_train(Subject *s, Error *error)
+{
+    const DataSource *d = s->source;
+    const char *model = model_name(s->options, d);
+    s->classifier = classifier_create(model, d->height, d->width, d->channels, d->classes, error);
+    if (!s->classifier) return false;
+    classifier_set_mean_std(s->classifier, d->mean, d->std);
+    s->config = classifier_config(s, model);
+    char hash[65];
+    config_hash(s->config, hash);
+    s->directory = make_directory(s, "classifiers", NULL, hash, error);
+    if (!s->directory) return false;
+    bool ok = cell_finished(s->directory) ? read_subject(s, error) : train_subject(s, hash, error);
+    parameters_freeze(&s->classifier->parameters, true);
+    return ok;
+}
+
+// The training set as the attack leaves it, or as the user says it did.
+static bool poison_data(Subject *s, Error *error)
+{
+    const char *folder = s->options->poisoned;
+    if (folder) return poisoned_set_read(folder, &s->train, &s->truth, error);
+    return attack_poison_set(&s->attack, &s->train, &s->truth, error);
+}
+
+bool subject_load(const Options *options, Subject *s, Error *error)
+{
+    *s = (Subject){.options = options};
+    if (load_data(options, s, error) && create_attack(options, s, error) && poison_data(s, error))
+        return true;
+    subject_free(s);
+    return false;
+}
+
+bool subject_create(const Options *options, Subject *s, Error *error)
+{
+    if (!subject_load(options, s, error)) return false;
+    if (find_or_train(s, error)) return true;
+    subject_free(s);
+    return false;
+}
+
+void subject_free(Subject *s)
+{
+    data_source_close(s->source);
+    dataset_free(&s->train);
+    dataset_free(&s->test);
+    poison_truth_free(&s->truth);
+    defense_split_free(&s->split);
+    if (s->attack.method) attack_free(&s->attack);
+    trigger_images_free(&s->trigger_images);
+    classifier_free(s->classifier);
+    json_free(s->config);
+    json_free(s->result);
+    free(s->directory);
+    *s = (Subject){0};
+}
