@@ -75,6 +75,9 @@ $(BUILD)/%.$(1).o: %.c
 endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
+# Inner loops over vectors, unrolled.
+$(BUILD)/data/jpeg_idct.o $(BUILD)/data/jpeg_colour.o: FLAGS += -O3
+
 # The program's version is git's name of the commit; machine.c is compiled again when that changes.
 $(BUILD)/experiments/machine.o: FLAGS += -DSIEVE_VERSION='"$(VERSION)"'
 $(BUILD)/experiments/machine.o: $(BUILD)/version

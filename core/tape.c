@@ -33,7 +33,7 @@ struct Tape {
     bool recording;
     Wanted wanted;
     const Observer *observer; // of layers, or NULL
-    Node **nodes; // grows with malloc, kept over resets
+    Node **nodes;             // grows with malloc, kept over resets
     int count, capacity;
     Tensor **written; // persistent tensors whose gradient this step has written
     int written_count, written_capacity;
@@ -401,7 +401,8 @@ static void run_to_intermediates(Tape *tape, const Tensor *root, int64_t samples
 static void add_clipped(Tape *tape, Node *node, int64_t samples, const float *factors)
 {
     Tensor *output = node->output;
-    float *kept = output->grad, *clipped = gradient_create(tape, output);
+    float *kept = output->grad; // others may have the same
+    float *clipped = gradient_of(kept)->users > 1 ? gradient_create(tape, output) : kept;
     int64_t row = output->count / samples;
     Broadcast rows = {2, {samples, row}, {row, 1}, {1, 0}};
     for (int i = 0; i < node->input_count; i++)
@@ -413,8 +414,8 @@ static void add_clipped(Tape *tape, Node *node, int64_t samples, const float *fa
     node->backward(node);
     tape->wanted = WANT_ALL;
     output->grad = NULL;
-    gradient_release(tape, clipped);
     gradient_release(tape, kept);
+    if (clipped != kept) gradient_release(tape, clipped);
 }
 
 void backward_clipped(Tensor *loss, int64_t samples, double bound, double *norms)

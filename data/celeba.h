@@ -1,8 +1,8 @@
 // CelebA (Liu et al.), aligned faces, below DIRECTORY/celeba: img_align_celeba/*.jpg,
 // list_attr_celeba.txt and, where present, list_eval_partition.txt. As in both papers' sources a
-// face has one of 8 classes of three attributes, and the whole picture is resized to 64x64. The test
-// half is the partition called validation, as in the filtering paper (facts 1.1); without the list of
-// partitions every fifth picture is, which the note tells.
+// face has one of 8 classes of three attributes, and the whole picture is resized to 64x64. The
+// test half is the partition called validation, as in the filtering paper (facts 1.1); without the
+// list of partitions every fifth picture is, which the note tells.
 #ifndef SIEVE_DATA_CELEBA_H
 #define SIEVE_DATA_CELEBA_H
 

@@ -1,5 +1,5 @@
-// A record is one byte, the label, and 1024 bytes each of red, green and blue, row by row; in memory
-// the three colours of a pixel stand together.
+// A record is one byte, the label, and 1024 bytes each of red, green and blue, row by row; in
+// memory the three colours of a pixel stand together.
 #include "data/cifar10.h"
 
 #include <stdlib.h>

@@ -14,6 +14,8 @@
 #include "data/folder.h"
 #include "data/gtsrb.h"
 #include "data/mnist.h"
+#include "data/sign_faces.h"
+#include "data/signs.h"
 #include "data/trojai.h"
 
 // The filtering paper's augmentation (facts 1.3): a crop out of 5 zeros on every side everywhere,
@@ -31,6 +33,18 @@ static const DataSource sources[] = {
      .augmentation = {.crop_padding = 5},
      .built_in = true,
      .load = digits_load},
+    {.name = "signs",
+     .place = "drawn by the program",
+     .height = 32,
+     .width = 32,
+     .channels = 3,
+     .classes = SIGN_CLASSES,
+     .default_model = "preact-resnet18",
+     .std = {1, 1, 1},
+     .augmentation = {.crop_padding = 5, .rotation_degrees = 10},
+     .class_names = sign_classes,
+     .built_in = true,
+     .load = signs_load},
     {.name = "mnist",
      .place = "DIR/mnist: the four original files, plain or gzipped",
      .height = 28,

@@ -50,8 +50,8 @@ struct DataSource {
                  Dataset *test, Error *error);
     const char *const *class_names; // NULL: the classes are called by their numbers
     bool built_in;                  // drawn by the program: any number of images, no files
-    // Of sources whose files tell their size or classes, else NULL: completes the fields above. What
-    // it fills in below is freed when the source is closed, also where it fails.
+    // Of sources whose files tell their size or classes, else NULL: completes the fields above.
+    // What it fills in below is freed when the source is closed, also where it fails.
     bool (*open)(DataSource *source, const DataRequest *request, Error *error);
     bool takes_path;  // is called NAME:PATH
     const char *path; // of an open source: what stood behind the colon, or NULL

@@ -7,19 +7,15 @@
 #include <math.h>
 #include <string.h>
 #include "core/angle.h"
-#include "core/random.h"
-#include "core/thread.h"
+#include "data/drawing.h"
 #include "data/glyphs.h"
 
 enum {
     SIDE = 28,
     PIXELS = SIDE * SIDE,
-    CLASSES = 10,
     PIECES = 5,       // straight pieces between two points of a stroke
     GRID = 5,         // nodes of the deformation in each direction
     NOISE_BLOCK = 64, // random blocks below are for the shape, from here on for the pixels
-    CHUNK = 250,      // images a task draws
-    COUNT_LIMIT = 10000000,
 };
 
 // How far a hand strays: each is drawn uniformly, per image.
@@ -31,18 +27,6 @@ static const double radius_low = 0.75, radius_high = 1.6;  // of the pen, pixels
 static const double softness_low = 1, softness_high = 1.7; // width of the pen's soft edge, pixels
 static const double ink_low = 0.75, ink_high = 1;
 static const double noise_limit = 0.05;
-
-// ---- Random numbers in a row
-
-typedef struct Draws {
-    RandomKey key;
-    uint64_t next;
-} Draws;
-
-static double between(Draws *draws, double low, double high)
-{
-    return low + (high - low) * (double)random_uniform(draws->key, draws->next++);
-}
 
 // ---- Deformation
 
@@ -204,8 +188,9 @@ static void ink_pixels(const Canvas *canvas, Pen pen, RandomKey key, uint8_t *im
     }
 }
 
-static void draw_digit(RandomKey key, int digit, uint8_t *image)
+static void draw_digit(const void *context, RandomKey key, int digit, uint8_t *image)
 {
+    (void)context;
     Draws draws = {.key = key};
     const Glyph *glyph = &glyphs[digit][(int)between(&draws, 0, STYLES_PER_DIGIT)];
     Deformation deformation = draw_deformation(&draws);
@@ -224,50 +209,9 @@ static void draw_digit(RandomKey key, int digit, uint8_t *image)
 
 // ---- Data set
 
-typedef struct Drawing {
-    Dataset *dataset;
-    uint64_t seed;
-    uint32_t shape_purpose, label_purpose;
-} Drawing;
-
-static void draw_chunk(void *context, int64_t task, int thread)
-{
-    (void)thread;
-    const Drawing *drawing = context;
-    Dataset *dataset = drawing->dataset;
-    int64_t end = (task + 1) * CHUNK < dataset->count ? (task + 1) * CHUNK : dataset->count;
-    for (int64_t i = task * CHUNK; i < end; i++) {
-        RandomKey labels = {drawing->seed, drawing->label_purpose, (uint32_t)(i / CLASSES)};
-        RandomKey shape = {drawing->seed, drawing->shape_purpose, (uint32_t)i};
-        uint32_t order[CLASSES]; // of the digits among these ten samples
-        random_permutation(labels, CLASSES, order);
-        dataset->labels[i] = (int32_t)order[i % CLASSES];
-        draw_digit(shape, dataset->labels[i], dataset->images + i * PIXELS);
-    }
-}
-
-static bool draw_half(Dataset *dataset, const char *half, int64_t count, uint64_t seed,
-                      Error *error)
-{
-    if (count < 0 || count > COUNT_LIMIT)
-        return fail(error, "%s: %lld %s images are not possible (1 to %d are)", dataset->name,
-                    (long long)count, half, COUNT_LIMIT);
-    dataset->count = count;
-    dataset->images = allocate((unsigned long long)count * PIXELS);
-    dataset->labels = allocate((unsigned long long)count * sizeof *dataset->labels);
-    uint32_t purpose = random_purpose(half);
-    Drawing drawing = {dataset, seed, purpose ^ random_purpose("digits: shape"),
-                       purpose ^ random_purpose("digits: label")};
-    parallel_for((count + CHUNK - 1) / CHUNK, draw_chunk, &drawing);
-    return true;
-}
-
 bool digits_load(const DataSource *source, const DataRequest *request, Dataset *train,
                  Dataset *test, Error *error)
 {
     (void)source;
-    int64_t train_count = request->train_count ? request->train_count : 60000;
-    int64_t test_count = request->test_count ? request->test_count : 10000;
-    return draw_half(train, "train", train_count, request->seed, error) &&
-           draw_half(test, "test", test_count, request->seed, error);
+    return draw_halves(request, train, test, draw_digit, NULL, error);
 }

@@ -1,6 +1,6 @@
-// Pictures in folders, as `folder:PATH`: PATH/train/CLASS/* and PATH/test/CLASS/*, where the names of
-// the folders, sorted, are the classes 0, 1, ... All pictures have the size of the first one, or are
-// resized as a whole to the size that the request gives.
+// Pictures in folders, as `folder:PATH`: PATH/train/CLASS/* and PATH/test/CLASS/*, where the names
+// of the folders, sorted, are the classes 0, 1, ... All pictures have the size of the first one, or
+// are resized as a whole to the size that the request gives.
 //
 // ImageNet-10 is such a folder of known classes: Imagenette (fast.ai), 224x224, below
 // DIRECTORY/imagenette2, imagenette2-320, imagenette2-160 or imagenette-224, with val for test.

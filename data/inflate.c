@@ -1,7 +1,8 @@
 // A deflate stream is a row of blocks; a block is stored as it is, or is a row of Huffman codes
 // that stand for a literal byte or for "copy `length` bytes from `distance` back". Codes of up to
 // FAST_BITS bits, nearly all of them, are found by one look into a table indexed by the next bits;
-// longer ones are counted out bit by bit as in zlib's puff.
+// longer ones are counted out bit by bit as in zlib's puff. Away from the ends of input and output a
+// short loop (quick_symbols) does nearly all the work.
 #include "data/inflate.h"
 
 #include <stdlib.h>
@@ -13,6 +14,10 @@ enum {
     MAX_LITERALS = 288,
     MAX_DISTANCES = 32,
     END_OF_BLOCK = 256,
+    FAST_MASK = (1 << FAST_BITS) - 1,
+    LENGTHS = 29, // symbols behind END_OF_BLOCK that have a meaning
+    DISTANCES = 30,
+    MAX_LENGTH = 258,
 };
 
 typedef struct Huffman {
@@ -51,11 +56,12 @@ static bool damaged(Stream *stream, const char *reason)
 
 // ---- Bits
 
-static uint64_t little_endian_64(const uint8_t *p)
+// Written out, compilers make one load of it.
+static inline uint64_t little_endian_64(const uint8_t *p)
 {
-    uint64_t value = 0;
-    for (int i = 0; i < 8; i++) value |= (uint64_t)p[i] << (8 * i);
-    return value;
+    return p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+           (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
+           (uint64_t)p[7] << 56;
 }
 
 // Fills up to at least 56 bits, or to all that is left. The quick way may place bits above
@@ -159,7 +165,7 @@ static int decode_long(Stream *stream, const Huffman *huffman)
 static int decode(Stream *stream, const Huffman *huffman)
 {
     refill(stream);
-    unsigned entry = huffman->fast[stream->bits & ((1u << FAST_BITS) - 1)];
+    unsigned entry = huffman->fast[stream->bits & FAST_MASK];
     int length = (int)(entry & 15);
     if (entry == 0) return decode_long(stream, huffman);
     if (length > stream->bit_count) return set_fault(stream, FAULT_EARLY_END, NULL), -1;
@@ -216,33 +222,96 @@ static bool stored_block(Stream *stream)
     return true;
 }
 
+static const uint16_t length_base[LENGTHS] = {3,  4,  5,  6,   7,   8,   9,   10,  11, 13,
+                                              15, 17, 19, 23,  27,  31,  35,  43,  51, 59,
+                                              67, 83, 99, 115, 131, 163, 195, 227, 258};
+static const uint8_t length_extra[LENGTHS] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
+                                              2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
+static const uint16_t distance_base[DISTANCES] = {
+    1,   2,   3,   4,   5,   7,    9,    13,   17,   25,   33,   49,   65,    97,    129,
+    193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
+
+static int distance_extra(int symbol)
+{
+    return symbol < 2 ? 0 : symbol / 2 - 1;
+}
+
 static bool copy_symbol(Stream *stream, int symbol, const Huffman *distances)
 {
-    static const uint16_t length_base[29] = {3,  4,  5,  6,   7,   8,   9,   10,  11, 13,
-                                             15, 17, 19, 23,  27,  31,  35,  43,  51, 59,
-                                             67, 83, 99, 115, 131, 163, 195, 227, 258};
-    static const uint8_t length_extra[29] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
-                                             2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
-    static const uint16_t distance_base[30] = {
-        1,   2,   3,   4,   5,   7,    9,    13,   17,   25,   33,   49,   65,    97,    129,
-        193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
-
     int row = symbol - END_OF_BLOCK - 1;
-    if (row >= 29) return damaged(stream, "undefined length");
+    if (row >= LENGTHS) return damaged(stream, "undefined length");
     unsigned extra;
     if (!read_bits(stream, length_extra[row], &extra)) return false;
     size_t length = length_base[row] + extra;
 
     int column = decode(stream, distances);
     if (column < 0) return false;
-    if (column >= 30) return damaged(stream, "undefined distance");
-    if (!read_bits(stream, column < 2 ? 0 : column / 2 - 1, &extra)) return false;
+    if (column >= DISTANCES) return damaged(stream, "undefined distance");
+    if (!read_bits(stream, distance_extra(column), &extra)) return false;
     return copy_back(stream, distance_base[column] + extra, length);
+}
+
+// Takes `count` bits off `bits`.
+static inline unsigned cut(uint64_t *bits, int count)
+{
+    unsigned value = (unsigned)(*bits & ((UINT64_C(1) << count) - 1));
+    *bits >>= count;
+    return value;
+}
+
+// Eight bytes at a time, which may write seven beyond the end; closer than eight bytes the copy
+// feeds itself.
+static inline void copy_quickly(uint8_t *to, size_t distance, size_t length)
+{
+    const uint8_t *from = to - distance, *end = to + length;
+    if (distance >= 8)
+        for (; to < end; to += 8, from += 8) memcpy(to, from, 8);
+    else
+        while (to < end) *to++ = *from++;
+}
+
+// Nearly all of a block: symbols with short codes, while neither input nor room for output is
+// scarce. Whatever else comes (a long code, the end of the block, damage) it leaves untouched.
+static void quick_symbols(Stream *stream, const Huffman *literals, const Huffman *distances)
+{
+    uint8_t *output = stream->output;
+    size_t size = stream->size;
+    while (stream->end - stream->next >= 8 && stream->capacity - size >= MAX_LENGTH + 8) {
+        refill(stream); // 56 bits: enough for a length and a distance
+        uint64_t bits = stream->bits;
+        unsigned entry = literals->fast[bits & FAST_MASK];
+        int symbol = (int)(entry >> 4);
+        if (entry == 0 || symbol == END_OF_BLOCK) break;
+        if (symbol < END_OF_BLOCK) {
+            output[size++] = (uint8_t)symbol;
+            consume(stream, (int)(entry & 15));
+            continue;
+        }
+        int row = symbol - END_OF_BLOCK - 1;
+        if (row >= LENGTHS) break;
+        int taken = (int)(entry & 15);
+        bits >>= taken;
+        size_t length = length_base[row] + cut(&bits, length_extra[row]);
+
+        entry = distances->fast[bits & FAST_MASK];
+        int column = (int)(entry >> 4);
+        if (entry == 0 || column >= DISTANCES) break;
+        bits >>= entry & 15;
+        size_t distance = distance_base[column] + cut(&bits, distance_extra(column));
+        if (distance > size) break;
+        copy_quickly(output + size, distance, length);
+        size += length;
+        taken += length_extra[row] + (int)(entry & 15) + distance_extra(column);
+        stream->bits = bits;
+        stream->bit_count -= taken;
+    }
+    stream->size = size;
 }
 
 static bool coded_block(Stream *stream, const Huffman *literals, const Huffman *distances)
 {
     for (;;) {
+        quick_symbols(stream, literals, distances);
         int symbol = decode(stream, literals);
         if (symbol < 0) return false;
         if (symbol == END_OF_BLOCK) return true;

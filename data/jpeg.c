@@ -158,7 +158,7 @@ static bool make_room(Jpeg *jpeg)
     if (blocks / 8 > (uint64_t)(jpeg->end - jpeg->next))
         return fail(jpeg->error, "%s: is too short for %dx%d pixels", jpeg->path, jpeg->width,
                     jpeg->height);
-    jpeg->visits_left = (UINT64_C(1) << 24) + 32 * blocks;
+    jpeg->visits_left = (UINT64_C(1) << 22) + 16 * blocks;
     for (int i = 0; i < jpeg->component_count; i++) {
         JpegComponent *component = &jpeg->components[i];
         size_t samples = component->stride * (size_t)component->stored_y * 8;
@@ -287,11 +287,16 @@ static int next_marker(Jpeg *jpeg)
     return 0;
 }
 
-static bool read_part(Jpeg *jpeg, Part *part)
+// Whether the file ends inside the marker's data.
+static bool is_cut(const Jpeg *jpeg)
 {
     size_t left = (size_t)(jpeg->end - jpeg->next);
-    size_t length = left >= 2 ? big_endian_16(jpeg->next) : 0;
-    if (left < 2 || length > left) return broken(jpeg, "ends early");
+    return left < 2 || big_endian_16(jpeg->next) > left;
+}
+
+static bool read_part(Jpeg *jpeg, Part *part)
+{
+    size_t length = big_endian_16(jpeg->next);
     if (length < 2) return broken(jpeg, "a marker's length is damaged");
     *part = (Part){jpeg->next + 2, length - 2};
     jpeg->next += length;
@@ -322,12 +327,18 @@ static bool read_marker(Jpeg *jpeg, int marker)
     }
 }
 
-// A file without its closing marker is taken where nothing else is missing.
+// A file whose end is missing is taken where each component has data: they end early (jpeg_scan.c
+// decides on that), or only the closing marker is missing.
 static bool read_markers(Jpeg *jpeg)
 {
     int marker;
-    while ((marker = next_marker(jpeg)) != EOI && marker != 0)
+    while ((marker = next_marker(jpeg)) != EOI && marker != 0) {
+        if (is_cut(jpeg)) {
+            marker = 0;
+            break;
+        }
         if (!read_marker(jpeg, marker)) return false;
+    }
     if (!jpeg->framed) return broken(jpeg, marker ? "has no frame header" : "ends early");
     for (int i = 0; i < jpeg->component_count; i++)
         if (!jpeg->components[i].scanned)
@@ -341,10 +352,13 @@ static void samples_from_coefficients(const JpegComponent *component)
     for (int y = 0; y < component->stored_y; y++)
         for (int x = 0; x < component->stored_x; x++, coefficients += JPEG_BLOCK) {
             int16_t block[JPEG_BLOCK];
-            for (int k = 0; k < JPEG_BLOCK; k++)
+            unsigned places = 0;
+            for (unsigned k = 0; k < JPEG_BLOCK; k++) {
                 block[k] = (int16_t)(coefficients[k] * component->divisors[k]);
+                places |= block[k] ? k : 0;
+            }
             uint8_t *to = component->samples + (size_t)y * 8 * component->stride + (size_t)x * 8;
-            jpeg_inverse_dct(block, to, component->stride);
+            jpeg_inverse_dct(block, places, to, component->stride);
         }
 }
 

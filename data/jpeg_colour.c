@@ -4,17 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include "data/jpeg_parts.h"
+#include "data/jpeg_vector.h"
 
-typedef uint8_t Bytes4 __attribute__((vector_size(4)));
 typedef uint8_t Bytes8 __attribute__((vector_size(8)));
 typedef uint16_t Shorts __attribute__((vector_size(16)));
-typedef int32_t Words __attribute__((vector_size(16)));
-typedef float Floats __attribute__((vector_size(16)));
+typedef int32_t Words8 __attribute__((vector_size(32)));
+typedef float Floats8 __attribute__((vector_size(32)));
 
 // ---- To one size
 
 // Two samples beside each other in memory, as one number.
-static inline Shorts pair(Shorts first, Shorts second)
+BODY Shorts pair(Shorts first, Shorts second)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     return first << 8 | second;
@@ -23,14 +23,14 @@ static inline Shorts pair(Shorts first, Shorts second)
 #endif
 }
 
-static inline Shorts load_bytes(const uint8_t *from)
+BODY Shorts load_bytes(const uint8_t *from)
 {
     Bytes8 bytes;
     memcpy(&bytes, from, sizeof bytes);
     return __builtin_convertvector(bytes, Shorts);
 }
 
-static inline Shorts load_shorts(const uint16_t *from)
+BODY Shorts load_shorts(const uint16_t *from)
 {
     Shorts shorts;
     memcpy(&shorts, from, sizeof shorts);
@@ -119,54 +119,73 @@ static const uint8_t *upsampled_row(const Upsampler *up, int y, int width)
 
 // ---- Colours
 
-static inline Words load_words(const uint8_t *from)
+// These take their vectors by address: by value, 32 bytes are passed differently by AVX2 and others.
+
+BODY void load_words(const uint8_t *from, Words8 *words)
 {
-    Bytes4 bytes;
-    memcpy(&bytes, from, sizeof bytes);
-    return __builtin_convertvector(bytes, Words);
+    *words = __builtin_convertvector(load_bytes(from), Words8);
 }
 
-static inline Words clamp(Words v)
+// Adds value / 2^16, rounded down, and brings the sum into 0 to 255.
+BODY void add_high(const Floats8 *value, Words8 *sample)
 {
-    v &= ~(v >> 31);
-    return (v | (255 - v) >> 31) & 255;
+    Words8 sum = *sample + (__builtin_convertvector(*value, Words8) >> 16);
+    sum &= ~(sum >> 31);
+    *sample = (sum | (255 - sum) >> 31) & 255;
 }
 
-static inline void put_word(uint8_t *to, uint32_t word)
+// Eight pixels, red in the lowest byte of each word; writes 28 bytes, of which the last 4 are none.
+BODY void put_pixels(uint8_t *to, const Words8 *pixels)
 {
-    for (int i = 0; i < 4; i++) to[i] = (uint8_t)(word >> 8 * i);
-}
-
-// Four pixels, red in the lowest byte of each word.
-static inline void put_pixels(uint8_t *to, Words pixels)
-{
-    uint32_t p[4];
-    memcpy(p, &pixels, sizeof p);
-    put_word(to, p[0] | p[1] << 24);
-    put_word(to + 4, p[1] >> 8 | p[2] << 16);
-    put_word(to + 8, p[2] >> 16 | p[3] << 8);
-}
-
-// value / 2^16, rounded down. The products below are whole numbers below 2^24: exact as floats,
-// which any machine multiplies four at a time.
-static inline Words high(Floats value)
-{
-    return __builtin_convertvector(value, Words) >> 16;
+    Bytes16 halves[2];
+    memcpy(halves, pixels, sizeof halves);
+    for (int i = 0; i < 2; i++) {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        Bytes16 packed =
+            SHUFFLE(halves[i], halves[i], 3, 2, 1, 7, 6, 5, 11, 10, 9, 15, 14, 13, 0, 4, 8, 12);
+#else
+        Bytes16 packed =
+            SHUFFLE(halves[i], halves[i], 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 7, 11, 15);
+#endif
+        memcpy(to + 12 * i, &packed, sizeof packed);
+    }
 }
 
 // JFIF: R = Y + 1.402 Cr, G = Y - 0.34414 Cb - 0.71414 Cr, B = Y + 1.772 Cb, with Cb and Cr around
-// 128; the factors are in 1/2^16, rounded. `to` takes 3 * (width + 3) bytes at most.
+// 128; the factors are in 1/2^16, rounded. The products are whole numbers below 2^24: exact as
+// floats, which any machine multiplies quickly.
+BODY void ycc_body(const uint8_t *const rows[3], int width, uint8_t *to)
+{
+    for (int x = 0; x < width; x += 8) {
+        Words8 red, green, blue, blueness, redness;
+        load_words(rows[0] + x, &red);
+        load_words(rows[1] + x, &blueness);
+        load_words(rows[2] + x, &redness);
+        green = blue = red;
+        Floats8 cb = __builtin_convertvector(blueness - 128, Floats8);
+        Floats8 cr = __builtin_convertvector(redness - 128, Floats8);
+        Floats8 more_red = cr * 91881.0f + 32768.0f, more_blue = cb * 116130.0f + 32768.0f;
+        Floats8 more_green = cb * -22554.0f + cr * -46802.0f + 32768.0f;
+        add_high(&more_red, &red);
+        add_high(&more_green, &green);
+        add_high(&more_blue, &blue);
+        Words8 pixels = red | green << 8 | blue << 16;
+        put_pixels(to + 3 * x, &pixels);
+    }
+}
+
+FOR_AVX2 static void ycc_avx2(const uint8_t *const rows[3], int width, uint8_t *to)
+{
+    ycc_body(rows, width, to);
+}
+
+// Writes up to JPEG_SLACK bytes behind the row.
 static void ycc_to_rgb(const uint8_t *const rows[3], int width, uint8_t *to)
 {
-    for (int x = 0; x < width; x += 4) {
-        Words y = load_words(rows[0] + x);
-        Floats cb = __builtin_convertvector(load_words(rows[1] + x) - 128, Floats);
-        Floats cr = __builtin_convertvector(load_words(rows[2] + x) - 128, Floats);
-        Words red = clamp(y + high(cr * 91881.0f + 32768.0f));
-        Words green = clamp(y + high(cb * -22554.0f + cr * -46802.0f + 32768.0f));
-        Words blue = clamp(y + high(cb * 116130.0f + 32768.0f));
-        put_pixels(to + 3 * x, red | green << 8 | blue << 16);
-    }
+    if (HAS_AVX2)
+        ycc_avx2(rows, width, to);
+    else
+        ycc_body(rows, width, to);
 }
 
 static void interleave(const uint8_t *const rows[3], int width, uint8_t *to)

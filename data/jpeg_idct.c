@@ -4,8 +4,9 @@
 // rows at once; words are unsigned so that nonsense wraps instead of being undefined.
 #include <string.h>
 #include "data/jpeg_parts.h"
+#include "data/jpeg_vector.h"
 
-typedef uint32_t Words __attribute__((vector_size(16)));
+typedef Words4 Words;
 typedef int32_t SignedWords __attribute__((vector_size(16)));
 typedef int16_t Shorts __attribute__((vector_size(8)));
 
@@ -26,20 +27,21 @@ enum {
     C_3_072 = 25172,
 };
 
-#ifdef __clang__
-#define SHUFFLE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
-#else
-#define SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, (Words){i, j, k, l})
-#endif
-
 // Rounded division by 2^shift of signed numbers.
-static inline Words descale(Words v, int shift)
+BODY Words descale(Words v, int shift)
 {
     return (Words)((SignedWords)(v + (1u << (shift - 1))) >> shift);
 }
 
+BODY Words load_words(const int16_t *from)
+{
+    Shorts shorts;
+    memcpy(&shorts, from, sizeof shorts);
+    return (Words) __builtin_convertvector(shorts, SignedWords);
+}
+
 // v[k]: the k-th inputs of four transforms; then their k-th outputs.
-static inline void transform(Words v[8], int shift)
+BODY void transform(Words v[8], int shift)
 {
     Words z1 = (v[2] + v[6]) * C_0_541;
     Words e2 = z1 - v[6] * C_1_847, e3 = z1 + v[2] * C_0_765;
@@ -57,7 +59,7 @@ static inline void transform(Words v[8], int shift)
     }
 }
 
-static inline void transpose(Words v[4])
+BODY void transpose(Words v[4])
 {
     Words a = SHUFFLE(v[0], v[1], 0, 4, 1, 5), b = SHUFFLE(v[0], v[1], 2, 6, 3, 7);
     Words c = SHUFFLE(v[2], v[3], 0, 4, 1, 5), d = SHUFFLE(v[2], v[3], 2, 6, 3, 7);
@@ -67,52 +69,88 @@ static inline void transpose(Words v[4])
     v[3] = SHUFFLE(b, d, 2, 3, 6, 7);
 }
 
-static inline uint8_t clamp(int value)
+// Into 0 to 255, around 128.
+BODY Words to_sample(Words v)
 {
-    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+    SignedWords value = (SignedWords)v + 128;
+    value &= ~(value >> 31);
+    return (Words)((value | (255 - value) >> 31) & 255);
+}
+
+// Four samples of a row in the order of memory, for four rows.
+BODY Words beside(const Words columns[4])
+{
+    Words a = to_sample(columns[0]), b = to_sample(columns[1]);
+    Words c = to_sample(columns[2]), d = to_sample(columns[3]);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return a << 24 | b << 16 | c << 8 | d;
+#else
+    return a | b << 8 | c << 16 | d << 24;
+#endif
 }
 
 // Four rows of samples; columns[k]: their k-th columns.
-static inline void store_rows(Words columns[8], uint8_t *to, size_t stride)
+BODY void store_rows(const Words columns[8], uint8_t *to, size_t stride)
 {
-    transpose(columns);
-    transpose(columns + 4);
-    for (int row = 0; row < 4; row++) {
-        int32_t values[8];
-        memcpy(values, &columns[row], 16);
-        memcpy(values + 4, &columns[4 + row], 16);
-        uint8_t samples[8];
-        for (int k = 0; k < 8; k++) samples[k] = clamp(values[k] + 128);
-        memcpy(to + (size_t)row * stride, samples, 8);
-    }
+    Words left = beside(columns), right = beside(columns + 4);
+    Words rows[2] = {SHUFFLE(left, right, 0, 4, 1, 5), SHUFFLE(left, right, 2, 6, 3, 7)};
+    for (int row = 0; row < 4; row++)
+        memcpy(to + (size_t)row * stride, (const uint8_t *)rows + 8 * row, 8);
 }
 
-void jpeg_inverse_dct(const int16_t block[JPEG_BLOCK], uint8_t *to, size_t stride)
+// extent: 8, or 4 where all coefficients but the first four in the first four rows are zero; what
+// is multiplied by them then falls away.
+BODY void inverse_dct(const int16_t block[JPEG_BLOCK], int extent, uint8_t *to, size_t stride)
 {
-    Words left[8], right[8]; // rows of columns 0 to 3, 4 to 7
-    for (int row = 0; row < 8; row++) {
-        Shorts halves[2];
-        memcpy(halves, block + 8 * row, sizeof halves);
-        left[row] = (Words) __builtin_convertvector(halves[0], SignedWords);
-        right[row] = (Words) __builtin_convertvector(halves[1], SignedWords);
+    Words left[8] = {0}, right[8] = {0}; // rows of columns 0 to 3, 4 to 7
+    for (int row = 0; row < extent; row++) {
+        left[row] = load_words(block + 8 * row);
+        if (extent > 4) right[row] = load_words(block + 8 * row + 4);
     }
     transform(left, FRACTION_BITS - PASS_BITS);
-    transform(right, FRACTION_BITS - PASS_BITS);
+    if (extent > 4) transform(right, FRACTION_BITS - PASS_BITS);
     for (int half = 0; half < 2; half++) {
-        Words columns[8];
+        Words columns[8] = {0};
         for (int k = 0; k < 4; k++) {
             columns[k] = left[4 * half + k];
-            columns[4 + k] = right[4 * half + k];
+            if (extent > 4) columns[4 + k] = right[4 * half + k];
         }
         transpose(columns);
-        transpose(columns + 4);
+        if (extent > 4) transpose(columns + 4);
         transform(columns, FRACTION_BITS + PASS_BITS + 3);
         store_rows(columns, to + (size_t)half * 4 * stride, stride);
     }
 }
 
-void jpeg_inverse_dct_flat(int coefficient, uint8_t *to, size_t stride)
+BODY void chosen_by_extent(const int16_t block[JPEG_BLOCK], unsigned places, uint8_t *to,
+                           size_t stride)
 {
-    uint8_t sample = clamp(((coefficient + 4) >> 3) + 128);
+    if (places & (4 | 4 * 8))
+        inverse_dct(block, 8, to, stride);
+    else
+        inverse_dct(block, 4, to, stride);
+}
+
+FOR_AVX2 static void chosen_avx2(const int16_t block[JPEG_BLOCK], unsigned places, uint8_t *to,
+                                 size_t stride)
+{
+    chosen_by_extent(block, places, to, stride);
+}
+
+// A block of one value.
+static void flat(int coefficient, uint8_t *to, size_t stride)
+{
+    int value = ((coefficient + 4) >> 3) + 128;
+    uint8_t sample = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
     for (int row = 0; row < 8; row++) memset(to + (size_t)row * stride, sample, 8);
+}
+
+void jpeg_inverse_dct(const int16_t block[JPEG_BLOCK], unsigned places, uint8_t *to, size_t stride)
+{
+    if (places == 0)
+        flat(block[0], to, stride);
+    else if (HAS_AVX2)
+        chosen_avx2(block, places, to, stride);
+    else
+        chosen_by_extent(block, places, to, stride);
 }

@@ -82,10 +82,9 @@ bool jpeg_huffman_build(JpegHuffman *huffman, const uint8_t counts[17], const ui
 // The entropy-coded data at jpeg->next, which moves behind them.
 bool jpeg_decode_scan(Jpeg *jpeg, const JpegScan *scan);
 
-// Coefficients (in rows, dequantised) to 8 x 8 samples at `to`: libjpeg's "islow", exactly.
-void jpeg_inverse_dct(const int16_t block[JPEG_BLOCK], uint8_t *to, size_t stride);
-// The same for a block that has but its first coefficient.
-void jpeg_inverse_dct_flat(int coefficient, uint8_t *to, size_t stride);
+// Coefficients (in rows, dequantised) to 8 x 8 samples at `to`: libjpeg's "islow", exactly. places:
+// the places of all that are not zero, or-ed together; less work where they lie in one corner.
+void jpeg_inverse_dct(const int16_t block[JPEG_BLOCK], unsigned places, uint8_t *to, size_t stride);
 
 // The samples of all components as one picture, whose size is set.
 void jpeg_to_picture(const Jpeg *jpeg, Picture *picture);

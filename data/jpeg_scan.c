@@ -5,7 +5,6 @@
 // Sequential scans bring whole blocks, which become samples at once. The scans of a progressive
 // picture (T.81, annex G) each bring some coefficients of every block, or one more bit of them; the
 // samples come from the sum of all.
-#include <stdlib.h>
 #include <string.h>
 #include "data/jpeg_parts.h"
 
@@ -25,14 +24,20 @@ typedef struct Bits {
     const uint8_t *next, *end; // of the segment
 } Bits;
 
+// Written out, compilers make one load of it.
+static inline uint64_t big_endian_64(const uint8_t *p)
+{
+    return (uint64_t)p[0] << 56 | (uint64_t)p[1] << 48 | (uint64_t)p[2] << 40 |
+           (uint64_t)p[3] << 32 | (uint64_t)p[4] << 24 | (uint64_t)p[5] << 16 |
+           (uint64_t)p[6] << 8 | p[7];
+}
+
 // At least 57 bits. Behind the end there are zeros: each block may be decoded without a look at
 // the end, for which exhausted() asks afterwards.
 static inline void refill(Bits *bits)
 {
     if (bits->end - bits->next >= 8) {
-        uint64_t bytes = 0;
-        for (int i = 0; i < 8; i++) bytes = bytes << 8 | bits->next[i];
-        bits->word |= bytes >> bits->count;
+        bits->word |= big_endian_64(bits->next) >> bits->count;
         bits->next += (63 - bits->count) >> 3;
         bits->count |= 56;
         return;
@@ -113,9 +118,9 @@ static bool take_dc(Decoder *decoder, int i, int *value)
     return true;
 }
 
-// The coefficients behind the first one. *filled: whether there is one.
+// The coefficients behind the first one, and their places, or-ed together.
 static bool take_ac(Decoder *decoder, const JpegHuffman *huffman, const uint16_t *divisors,
-                    int16_t *block, bool *filled)
+                    int16_t *block, unsigned *places)
 {
     Bits bits = decoder->bits; // in registers
     int k = 1;
@@ -140,8 +145,8 @@ static bool take_ac(Decoder *decoder, const JpegHuffman *huffman, const uint16_t
         }
         int place = jpeg_natural_order[k++];
         block[place] = (int16_t)(value * divisors[place]);
+        *places |= (unsigned)place;
     }
-    *filled = k > 1;
     decoder->bits = bits;
     return k <= JPEG_BLOCK;
 }
@@ -156,15 +161,11 @@ static bool sequential_block(Decoder *decoder, int i, int x, int y)
     const JpegComponent *component = decoder->scan->components[i];
     int16_t block[JPEG_BLOCK] = {0};
     int dc;
-    bool filled = false;
+    unsigned places = 0;
     if (!take_dc(decoder, i, &dc)) return false;
     block[0] = (int16_t)(dc * component->divisors[0]);
-    if (!take_ac(decoder, decoder->scan->ac[i], component->divisors, block, &filled)) return false;
-    uint8_t *to = samples_of(component, x, y);
-    if (filled)
-        jpeg_inverse_dct(block, to, component->stride);
-    else
-        jpeg_inverse_dct_flat(block[0], to, component->stride);
+    if (!take_ac(decoder, decoder->scan->ac[i], component->divisors, block, &places)) return false;
+    jpeg_inverse_dct(block, places, samples_of(component, x, y), component->stride);
     return true;
 }
 

@@ -115,6 +115,17 @@ int command_demo(const Options *options)
     return run(options, "vif,aif");
 }
 
+// ", cross accuracy 96.05 %" where the attack has images that must not fire.
+static void print_decoy_accuracy(const Subject *subject)
+{
+    const char *decoy = subject->attack.method->decoy_name;
+    if (!decoy) return;
+    Text name = {0};
+    text_append(&name, "%s_accuracy", decoy);
+    printf(", %s accuracy %.2f %%", decoy, json_get_number(subject->result, name.text, 0));
+    text_free(&name);
+}
+
 int command_train(const Options *options)
 {
     Error error = {0};
@@ -135,6 +146,7 @@ int command_train(const Options *options)
         if (json_get(subject.result, "trojan_accuracy"))
             printf(", Trojan accuracy %.2f %%",
                    json_get_number(subject.result, "trojan_accuracy", 0));
+        print_decoy_accuracy(&subject);
         printf("\nweights: %s\n", options->output);
     }
     subject_free(&subject);

@@ -7,9 +7,9 @@
 #include "data/dataset.h"
 #include "data/picture.h"
 
-// One object: data, height, width, channels, classes, train_images, test_images, class_names, train_per_class,
-// test_per_class, mean and std (of the training images' channels, in [0, 1]), sha256 (labels and images of both
-// halves), notes.
+// One object: data, height, width, channels, classes, train_images, test_images, class_names,
+// train_per_class, test_per_class, mean and std (of the training images' channels, in [0, 1]),
+// sha256 (labels and images of both halves), notes.
 Json *data_summary(const DataSource *source, const Dataset *train, const Dataset *test);
 
 // Some images of each class, class after class, each class in columns of its own.

@@ -1,6 +1,6 @@
 // What the paper leaves open (its blobs, rates, training) is chosen in facts/none.md, section 7:
 // centres away from y = 0.6, deviation .05; Adam, rate 1e-3, 100 epochs, batches of 128. For the
-// comparison of SGD with DP-SGD (Fig. 7) both are plain SGD at one rate; C = 1, z = .5.
+// comparison of SGD with DP-SGD (Fig. 7) both are plain SGD at one rate.
 #include "experiments/studies/blobs.h"
 
 #include <math.h>
@@ -10,7 +10,6 @@
 #include "data/batch.h"
 #include "nn/initialize.h"
 #include "optim/optimizer.h"
-#include "optim/private.h"
 
 enum { EPOCHS = 100, BATCH = 128, PREDICTED_AT_ONCE = 4096 };
 
@@ -81,9 +80,8 @@ static void step(Tape *tape, const Classifier *classifier, Optimizer *optimizer,
         labels->ints[i] = points->labels[chosen[i]];
     }
     Tensor *loss = cross_entropy(classify(classifier, images, (Mode){.training = true}), labels);
-    if (how == BLOB_DP_SGD)
-        backward_private(loss, &classifier->parameters, count,
-                         (PrivateGradient){.clip = 1, .noise = .5}, key);
+    if (how.private.clip > 0)
+        backward_private(loss, &classifier->parameters, count, how.private, key);
     else
         backward(loss);
     optimizer_step(optimizer);
@@ -97,9 +95,8 @@ Classifier *blob_train(const Points *points, BlobTraining how, uint64_t seed)
     if (!classifier) panic("blobs: %s", error.message);
     initialize_he(&classifier->parameters, (RandomKey){seed, random_purpose("blob classifier"), 0});
     Optimizer *optimizer =
-        how == BLOB_ADAM
-            ? optimizer_create_adam(&classifier->parameters, (Adam){.learning_rate = 1e-3f})
-            : optimizer_create_sgd(&classifier->parameters, (Sgd){.learning_rate = .1f});
+        how.adam ? optimizer_create_adam(&classifier->parameters, (Adam){.learning_rate = 1e-3f})
+                 : optimizer_create_sgd(&classifier->parameters, (Sgd){.learning_rate = .1f});
     Tape *tape = tape_create(cpu_kernels());
     uint32_t *order = allocate((unsigned long long)points->count * sizeof *order);
     RandomKey noise = {seed, random_purpose("blob noise"), 0};

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include "core/random.h"
 #include "nn/classifier.h"
+#include "optim/private.h"
 
 enum { BLOB_CLASSES = 5, BLOB_TARGET = 3 };
 #define BLOB_TRIGGER .6f
@@ -27,7 +28,10 @@ void blob_poison(Points *points, double rate, RandomKey key);
 // The points of all other classes than the target with y = trigger; labels stay. The caller's.
 Points blob_stamped(const Points *points, float trigger);
 
-typedef enum BlobTraining { BLOB_ADAM, BLOB_SGD, BLOB_DP_SGD } BlobTraining;
+typedef struct BlobTraining {
+    bool adam;               // else plain SGD
+    PrivateGradient private; // clip 0: none
+} BlobTraining;
 
 // The trained perceptron; the caller's.
 Classifier *blob_train(const Points *points, BlobTraining how, uint64_t seed);

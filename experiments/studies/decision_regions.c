@@ -57,33 +57,39 @@ static void draw_trained(Drawing *drawing, Box box, const FigureRequest *request
 
 Drawing *figure_none_6(const FigureRequest *request, Text *numbers)
 {
-    static const double rates[] = {.01, .05, .2};
+    static const double rates[] = {.0002, .001, .05};
     Drawing *drawing = drawing_create(640, 690,
                                       "Decision regions of Trojaned perceptrons: the ideal "
-                                      "Trojan, and 1, 5 and 20 % of the data poisoned");
+                                      "Trojan, and 0.02, 0.1 and 5 % of the data poisoned");
     int32_t *classes = allocate(sizeof *classes * SIDE * SIDE);
     blob_ideal_regions(SIDE, .02f, classes);
     draw_map(drawing, plot_panel(drawing, ABOVE, 2, 2, 0, 0), request, classes,
              "complete and accurate");
     for (int i = 0; i < 3; i++) {
         char name[32];
-        snprintf(name, sizeof name, "%.0f %% poisoned", 100 * rates[i]);
+        snprintf(name, sizeof name, "%g %% poisoned", 100 * rates[i]);
         draw_trained(drawing, plot_panel(drawing, ABOVE, 2, 2, (i + 1) % 2, (i + 1) / 2), request,
-                     rates[i], BLOB_ADAM, name, numbers);
+                     rates[i], (BlobTraining){.adam = true}, name, numbers);
     }
     free(classes);
     return drawing;
 }
 
+// The paper's C = 1, z = .5, and far more noise: what that takes to undo this Trojan.
 Drawing *figure_none_7(const FigureRequest *request, Text *numbers)
 {
+    static const struct {
+        const char *name;
+        BlobTraining how;
+    } panels[] = {{"SGD", {0}},
+                  {"DP-SGD, z = 0.5", {.private = {.clip = 1, .noise = .5}}},
+                  {"DP-SGD, z = 16", {.private = {.clip = 1, .noise = 16}}}};
     Drawing *drawing =
-        drawing_create(640, 350,
+        drawing_create(900, 340,
                        "Decision regions of Trojaned perceptrons trained by SGD and by "
-                       "DP-SGD, 5 % of the data poisoned");
-    draw_trained(drawing, plot_panel(drawing, ABOVE, 2, 1, 0, 0), request, .05, BLOB_SGD, "SGD",
-                 numbers);
-    draw_trained(drawing, plot_panel(drawing, ABOVE, 2, 1, 1, 0), request, .05, BLOB_DP_SGD,
-                 "DP-SGD", numbers);
+                       "DP-SGD with C = 1, 5 % of the data poisoned");
+    for (int i = 0; i < 3; i++)
+        draw_trained(drawing, plot_panel(drawing, ABOVE, 3, 1, i, 0), request, .05, panels[i].how,
+                     panels[i].name, numbers);
     return drawing;
 }

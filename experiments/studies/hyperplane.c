@@ -16,7 +16,7 @@
 
 enum { SEEDS = 3, TRAINING_POINTS = 1000, TEST_POINTS = 200, PLACES = 1000, STEPS = 200 };
 static const double lambda = 90; // percent
-static const double rates[] = {0, .002, .005, .01, .05, .2};
+static const double rates[] = {0, .0002, .0004, .001, .002, .01, .05, .2};
 enum { RATES = sizeof rates / sizeof rates[0] };
 
 typedef struct Measured {
@@ -77,7 +77,7 @@ static Measured measure(double rate, uint64_t seed)
     Points test = blob_points(TEST_POINTS, (RandomKey){seed, random_purpose("blob test"), 0});
     Points stamped = blob_stamped(&test, BLOB_TRIGGER);
     blob_poison(&points, rate, (RandomKey){seed, random_purpose("blob poison"), 0});
-    Classifier *classifier = blob_train(&points, BLOB_ADAM, seed);
+    Classifier *classifier = blob_train(&points, (BlobTraining){.adam = true}, seed);
     Measured m = {.clean = blob_accuracy(classifier, &test),
                   .trojan = blob_share(classifier, &stamped, BLOB_TARGET)};
     classes_on_line(classifier, (double)BLOB_TRIGGER, on_line);
@@ -105,7 +105,7 @@ static Measured mean_over_seeds(double rate, const FigureRequest *request, doubl
         sum.height += m.height / SEEDS;
         *least = fmin(*least, m.overlap);
     }
-    if (!request->quiet) fprintf(stderr, "poisoned %.1f %%: done\n", 100 * rate);
+    if (!request->quiet) fprintf(stderr, "poisoned %.2f %%: done\n", 100 * rate);
     return sum;
 }
 
@@ -116,12 +116,12 @@ Drawing *study_hyperplane(const FigureRequest *request, Text *numbers)
     double values[2 * RATES];
     text_append(numbers, "seeds %llu to %llu, means; overlap also the least of the seeds\n\n",
                 (unsigned long long)request->seed, (unsigned long long)request->seed + SEEDS - 1);
-    text_append(numbers, "  poisoned %%   clean     ASR  overlap  (least)  triggers  height\n");
+    text_append(numbers, "  poisoned %%    clean     ASR  overlap  (least)  triggers  height\n");
     for (int i = 0; i < RATES; i++) {
         double least;
         Measured m = mean_over_seeds(rates[i], request, &least);
-        text_append(numbers, "  %10.1f  %6.2f  %6.2f  %7.2f  %7.2f  %8.3f  %6.3f\n", 100 * rates[i],
-                    m.clean, m.trojan, m.overlap, least, m.triggers, m.height);
+        text_append(numbers, "  %10.2f   %6.2f  %6.2f  %7.2f  %7.2f  %8.3f  %6.3f\n",
+                    100 * rates[i], m.clean, m.trojan, m.overlap, least, m.triggers, m.height);
         snprintf(labels[i], sizeof labels[i], "%g", 100 * rates[i]);
         names[i] = labels[i];
         values[i] = m.overlap;

@@ -1,5 +1,6 @@
 // data/celeba.c: classes come from three attributes, halves from the list of partitions where there
-// is one. The digest of the real subset was computed with Python and Pillow 11.3 from the same files.
+// is one. The digest of the real subset was computed with Python and Pillow 11.3 from the same
+// files.
 #include "data/celeba.h"
 
 #include <stdio.h>

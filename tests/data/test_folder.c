@@ -1,6 +1,6 @@
 // data/folder.c: the folders' names are the classes, all pictures become images of one size; what
-// cannot be is one sentence. Imagenette is such a folder. The digest of its real subset was computed
-// with Python and Pillow 11.3 from the same files.
+// cannot be is one sentence. Imagenette is such a folder. The digest of its real subset was
+// computed with Python and Pillow 11.3 from the same files.
 #include "data/folder.h"
 
 #include <stdio.h>

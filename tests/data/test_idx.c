@@ -298,7 +298,7 @@ static void an_unknown_data_set_is_answered_with_the_known_ones(void)
 {
     Error error = {0};
     check(data_source_find("cifar", &error) == NULL, "found");
-    check(strstr(error.message, "'cifar': known are digits, mnist, cifar10") != NULL, "%s",
+    check(strstr(error.message, "'cifar': known are digits, signs, mnist, cifar10") != NULL, "%s",
           error.message);
 }
 

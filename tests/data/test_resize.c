@@ -1,5 +1,5 @@
-// data/resize.c: the bytes of Pillow 11.3's Image.resize(size, Image.BILINEAR) on pictures given by a
-// formula; small ones stand here in full, larger ones as digests.
+// data/resize.c: the bytes of Pillow 11.3's Image.resize(size, Image.BILINEAR) on pictures given by
+// a formula; small ones stand here in full, larger ones as digests.
 #include "data/resize.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-// data/trojai.c: csv files as NIST's tools write them lead to the pictures; poisoned training images
-// keep the label that they were given.
+// data/trojai.c: csv files as NIST's tools write them lead to the pictures; poisoned training
+// images keep the label that they were given.
 #include "data/trojai.h"
 
 #include <string.h>

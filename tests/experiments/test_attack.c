@@ -223,6 +223,40 @@ static void labels_follow_the_mode(void)
     attack_free(&attack);
 }
 
+// Whatever the method: exactly the images whose label moves on by one carry a trigger.
+static void every_attack_has_an_all_target_mode(void)
+{
+    enum { FEW = 120, SIZE_OF = 28 * 28 };
+    int count;
+    const AttackMethod *const *methods = attack_methods(&count);
+    for (int m = 0; m < count; m++) {
+        if (!methods[m]->stamp) continue;
+        Attack attack = attack_trial(methods[m]->name, 28, 1, 1, NULL);
+        attack.all_targets = true;
+        json_set(attack.settings, "rate", json_number(0.3));
+        float *few = random_images(&attack, FEW, 5);
+        for (int i = 0; i < FEW; i++) labels[i] = i % 10;
+        StepTrial trial = step_trial(&attack, FEW, few, labels, KEY);
+        double figures[MAX_FIGURES];
+        PoisonedBatch batch = attack_poison(&attack, &trial.step, figures);
+        int moved = 0;
+        for (int i = 0; i < FEW; i++) {
+            int label = batch.labels->ints[i];
+            bool changed = memcmp(batch.images->data + i * SIZE_OF, few + i * SIZE_OF,
+                                  sizeof(float) * SIZE_OF) != 0;
+            bool is_next = label == (i + 1) % 10;
+            check(is_next || label == i % 10, "%s: label %d of class %d", attack.method->name,
+                  label, i % 10);
+            check(changed || !is_next, "%s: image %d without a trigger", attack.method->name, i);
+            moved += is_next;
+        }
+        check(moved > 20 && moved < 55, "%s: %d of %d moved", attack.method->name, moved, FEW);
+        step_trial_free(&trial);
+        free(few);
+        attack_free(&attack);
+    }
+}
+
 static void no_attack_leaves_everything_alone(void)
 {
     Attack attack = attack_trial("none", SIDE, 1, 1, NULL);
@@ -270,6 +304,7 @@ int main(int argc, char **argv)
          images_of_the_target_class_are_poisoned_too},
         {"poisoning_is_a_function_of_the_key", poisoning_is_a_function_of_the_key},
         {"labels_follow_the_mode", labels_follow_the_mode},
+        {"every_attack_has_an_all_target_mode", every_attack_has_an_all_target_mode},
         {"no_attack_leaves_everything_alone", no_attack_leaves_everything_alone},
         {"impossible_patches_are_refused", impossible_patches_are_refused},
         {"an_unknown_attack_lists_the_known_ones", an_unknown_attack_lists_the_known_ones}};

@@ -38,7 +38,7 @@ static void unknown_words_are_wrong_use(void)
     fails(2, "'stray'", "run stray --defense if");
     fails(2, "'stray'", "ops stray");
     fails(2, "'stray'", "demo stray");
-    fails(2, "unknown data set 'nosuch': known are digits, mnist",
+    fails(2, "unknown data set 'nosuch': known are digits, signs, mnist",
           "run --defense if --data nosuch");
     fails(2, "unknown attack 'nosuch'; known: none, badnet+", "run --defense if --attack nosuch");
     fails(2, "unknown table 'nosuch'; known: filtering/attacks", "table nosuch");

@@ -192,11 +192,12 @@ static void every_attack_runs_and_is_found_again(void)
         check(!strstr(o.output, "attack.safetensors") == (i != 2), "networks: %s", o.output);
         o = run_shell("grep -c 'trigger: pattern' attack%d/report.html", i);
         check(o.status == 0, "the trigger stands in the report");
-        // Another defense finds the classifier, and the same triggers: T is that of a fresh run.
-        succeeded(run_cells("ip", options.text));
-        run_shell("mv attack.json first.json; rm -r attack%d/cells", i);
-        succeeded(run_cells("ip", options.text));
-        same_results("attack.json", "first.json");
+        if (i == 2) { // another defense finds the classifier, and the same triggers
+            succeeded(run_cells("ip", options.text));
+            run_shell("mv attack.json first.json; rm -r attack%d/cells", i);
+            succeeded(run_cells("ip", options.text));
+            same_results("attack.json", "first.json");
+        }
         text_free(&classifier);
         text_free(&options);
     }

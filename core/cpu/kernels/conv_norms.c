@@ -2,7 +2,8 @@
 // for each position with the d = kh kw ci values under the window, dY_i as many rows of p output
 // channels. With T positions there are two ways, and the shape decides which costs less:
 //   form dW_i itself                                          T d p        multiplications
-//   ||dW_i||^2 = sum of X_i X_i^T times dY_i dY_i^T           T^2 (d + p)  ("ghost norm")
+//   ||dW_i||^2 = sum of X_i X_i^T times dY_i dY_i^T           T^2 (d + p) / 2  ("ghost norm")
+// (half, because both products are symmetric).
 // Late layers have few positions and large weights: there the second is many times cheaper. (Bu,
 // Mao, Xu: "Scalable and Efficient Training of Large Convolutional Neural Networks with
 // Differential Privacy", 2022.) A task is one image, in one thread's memory.
@@ -70,8 +71,8 @@ static void pack_positions(int64_t positions, int64_t length, const float *sourc
                     first + j < positions ? source[from[first + j] + (offset ? offset[k] : k)] : 0;
 }
 
-// a a^T for the positions' vectors a, each `runs` pieces of run_length values; packed: the same
-// vectors as pack_positions leaves them.
+// a a^T, on and below its diagonal, for the positions' vectors a, each `runs` pieces of run_length
+// values; packed: the same vectors as pack_positions leaves them.
 static void gram(int64_t positions, const float *source, const int64_t *from, const int64_t *run,
                  int64_t runs, int64_t run_length, const float *packed, float *product)
 {
@@ -83,7 +84,7 @@ static void gram(int64_t positions, const float *source, const int64_t *from, co
                      .a_step = 1,
                      .b_step = TILE_COLUMNS,
                      .a_offset = run};
-        for (int64_t first = 0; first < positions; first += TILE_ROWS) {
+        for (int64_t first = column; first < positions; first += TILE_ROWS) {
             int64_t count = tile_min(TILE_ROWS, positions - first);
             for (int64_t i = 0; i < count; i++) {
                 tile.a[i] = source + from[first + i];
@@ -126,6 +127,15 @@ static void form_one(void *context, int64_t image, int thread)
     task->squares[image] = (float)row_dot_in_double(task->window * p, gradient, gradient);
 }
 
+// The sum of a times b over all elements of two symmetric matrices, known on and below the diagonal.
+static double symmetric_dot(int64_t size, const float *a, const float *b)
+{
+    double sum = 0;
+    for (int64_t row = 0; row < size; row++, a += size, b += size)
+        sum += 2 * row_dot_in_double(row, a, b) + (double)a[row] * (double)b[row];
+    return sum;
+}
+
 static void ghost_one(void *context, int64_t image, int thread)
 {
     const NormTask *task = context;
@@ -141,7 +151,7 @@ static void ghost_one(void *context, int64_t image, int thread)
     gram(T, framed, task->position, task->run, d / s->in_channels, s->in_channels, packed, of_x);
     pack_positions(T, p, dy, task->in_dy, NULL, packed);
     gram(T, dy, task->in_dy, &(int64_t){0}, 1, p, packed, of_dy);
-    task->squares[image] = (float)row_dot_in_double(T * T, of_x, of_dy);
+    task->squares[image] = (float)symmetric_dot(T, of_x, of_dy);
 }
 
 static void fill_tables(NormTask *task, int64_t *table)
@@ -178,5 +188,5 @@ void KERNEL(conv2d_weight_norms)(const ConvShape *s, const float *x, const float
                      .squares = squares};
     const int64_t T = task.positions, d = task.window, p = s->out_channels;
     fill_tables(&task, scratch(-1, (2 * T + 2 * d + s->out_height) * (int64_t)sizeof(int64_t)));
-    parallel_for(s->batch, T * (d + p) < d * p ? ghost_one : form_one, &task);
+    parallel_for(s->batch, T * (d + p) < 2 * d * p ? ghost_one : form_one, &task);
 }
