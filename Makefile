@@ -49,7 +49,7 @@ $(BUILD)/tests/experiments/test_attack $(BUILD)/tests/experiments/test_attack_bl
 $(BUILD)/tests/experiments/test_attack_input_aware $(BUILD)/tests/experiments/test_poisoned_set: $(BUILD)/tests/experiments/attack_trial.o
 
 # Tests that run the program itself.
-$(BUILD)/tests/experiments/test_command_line $(BUILD)/tests/experiments/test_run $(BUILD)/tests/experiments/test_training_cell $(BUILD)/tests/experiments/test_image: $(BUILD)/tests/experiments/program.o | $(BUILD)/sieve
+$(BUILD)/tests/experiments/test_command_line $(BUILD)/tests/experiments/test_run $(BUILD)/tests/experiments/test_training_cell $(BUILD)/tests/experiments/test_dp_sgd $(BUILD)/tests/experiments/test_image: $(BUILD)/tests/experiments/program.o | $(BUILD)/sieve
 
 $(patsubst %,$(BUILD)/tests/data/test_%,gtsrb celeba folder trojai): $(BUILD)/tests/data/picture_files.o
 

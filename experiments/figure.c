@@ -10,6 +10,7 @@ typedef struct Figure {
 } Figure;
 
 static const Figure figures[] = {
+    {"none/3", "images with BadNets' triggers", FIGURE_OF_PAPER, figure_none_3},
     {"none/6", "decision regions of Trojaned perceptrons at growing poisoning rates",
      FIGURE_OF_PAPER, figure_none_6},
     {"none/7", "decision regions learned by SGD and by DP-SGD", FIGURE_OF_PAPER, figure_none_7},

@@ -44,7 +44,7 @@ static void draw_trained(Drawing *drawing, Box box, const FigureRequest *request
     double clean = blob_accuracy(classifier, &test);
     double trojan = blob_share(classifier, &stamped, BLOB_TARGET);
     blob_regions(classifier, SIDE, classes);
-    snprintf(title, sizeof title, "%s: BA %.1f %%, ASR %.1f %%", name, clean, trojan);
+    snprintf(title, sizeof title, "%s: BA %.1f, ASR %.1f %%", name, clean, trojan);
     draw_map(drawing, box, request, classes, title);
     text_append(numbers, "  %-16s clean accuracy %6.2f %%   Trojan accuracy %6.2f %%\n", name,
                 clean, trojan);
@@ -82,8 +82,8 @@ Drawing *figure_none_7(const FigureRequest *request, Text *numbers)
         const char *name;
         BlobTraining how;
     } panels[] = {{"SGD", {0}},
-                  {"DP-SGD, z = 0.5", {.private = {.clip = 1, .noise = .5}}},
-                  {"DP-SGD, z = 16", {.private = {.clip = 1, .noise = 16}}}};
+                  {"DP-SGD, z 0.5", {.private = {.clip = 1, .noise = .5}}},
+                  {"DP-SGD, z 16", {.private = {.clip = 1, .noise = 16}}}};
     Drawing *drawing =
         drawing_create(900, 340,
                        "Decision regions of Trojaned perceptrons trained by SGD and by "

@@ -59,36 +59,46 @@ static void form_gradient(const NormTask *task, const float *framed, const float
 
 // ---- ghost norm ----
 
-// The positions' vectors, side by side as columns: packed[panel][k][position in the panel], with
-// element k of position t at from[t] + offset[k] (offset NULL: at from[t] + k).
-static void pack_positions(int64_t positions, int64_t length, const float *source,
-                           const int64_t *from, const int64_t *offset, float *packed)
+// The vectors of T positions: `runs` pieces of run_length values, run[r] after from[t]. In rows of
+// `width` positions the vectors begin `step` apart.
+typedef struct Vectors {
+    int64_t count, width, step;
+    const int64_t *from, *run;
+    int64_t runs, run_length;
+} Vectors;
+
+// The vectors side by side as columns: packed[panel][value][position in the panel].
+static void pack_vectors(const Vectors *v, const float *source, float *packed)
 {
-    for (int64_t first = 0; first < positions; first += TILE_COLUMNS)
-        for (int64_t k = 0; k < length; k++, packed += TILE_COLUMNS)
-            for (int64_t j = 0; j < TILE_COLUMNS; j++)
-                packed[j] =
-                    first + j < positions ? source[from[first + j] + (offset ? offset[k] : k)] : 0;
+    const int64_t panel = v->runs * v->run_length * TILE_COLUMNS;
+    for (int64_t first = 0; first < v->count; first += TILE_COLUMNS, packed += panel) {
+        int64_t columns = tile_min(TILE_COLUMNS, v->count - first), piece;
+        if (columns < TILE_COLUMNS) memset(packed, 0, (size_t)panel * sizeof(float));
+        for (int64_t j = 0; j < columns; j += piece) {
+            piece = tile_min(columns - j, v->width - (first + j) % v->width);
+            for (int64_t r = 0; r < v->runs; r++)
+                transpose(piece, v->run_length, source + v->from[first + j] + v->run[r], v->step,
+                          packed + r * v->run_length * TILE_COLUMNS + j, TILE_COLUMNS);
+        }
+    }
 }
 
-// a a^T, on and below its diagonal, for the positions' vectors a, each `runs` pieces of run_length
-// values; packed: the same vectors as pack_positions leaves them.
-static void gram(int64_t positions, const float *source, const int64_t *from, const int64_t *run,
-                 int64_t runs, int64_t run_length, const float *packed, float *product)
+// a a^T, on and below its diagonal, for the vectors a; packed: as pack_vectors leaves them.
+static void gram(const Vectors *v, const float *source, const float *packed, float *product)
 {
-    for (int64_t column = 0; column < positions; column += TILE_COLUMNS) {
-        Tile tile = {.b = packed + column * runs * run_length,
-                     .columns = tile_min(TILE_COLUMNS, positions - column),
-                     .run_count = runs,
-                     .run_length = run_length,
+    for (int64_t column = 0; column < v->count; column += TILE_COLUMNS) {
+        Tile tile = {.b = packed + column * v->runs * v->run_length,
+                     .columns = tile_min(TILE_COLUMNS, v->count - column),
+                     .run_count = v->runs,
+                     .run_length = v->run_length,
                      .a_step = 1,
                      .b_step = TILE_COLUMNS,
-                     .a_offset = run};
-        for (int64_t first = column; first < positions; first += TILE_ROWS) {
-            int64_t count = tile_min(TILE_ROWS, positions - first);
+                     .a_offset = v->run};
+        for (int64_t first = column; first < v->count; first += TILE_ROWS) {
+            int64_t count = tile_min(TILE_ROWS, v->count - first);
             for (int64_t i = 0; i < count; i++) {
-                tile.a[i] = source + from[first + i];
-                tile.c[i] = product + (first + i) * positions + column;
+                tile.a[i] = source + v->from[first + i];
+                tile.c[i] = product + (first + i) * v->count + column;
             }
             tile_run(count, &tile);
         }
@@ -147,10 +157,18 @@ static void ghost_one(void *context, int64_t image, int thread)
                     (int64_t)sizeof(float));
     const float *framed = frame_one(task, image, &memory), *dy = task->dy + image * T * p;
     float *packed = memory, *of_x = packed + aligned(packed_count), *of_dy = of_x + aligned(T * T);
-    pack_positions(T, d, framed, task->position, task->tap, packed);
-    gram(T, framed, task->position, task->run, d / s->in_channels, s->in_channels, packed, of_x);
-    pack_positions(T, p, dy, task->in_dy, NULL, packed);
-    gram(T, dy, task->in_dy, &(int64_t){0}, 1, p, packed, of_dy);
+    const Vectors windows = {T,
+                             s->out_width,
+                             s->stride * s->in_channels,
+                             task->position,
+                             task->run,
+                             d / s->in_channels,
+                             s->in_channels};
+    const Vectors gradients = {T, T, p, task->in_dy, &(int64_t){0}, 1, p};
+    pack_vectors(&windows, framed, packed);
+    gram(&windows, framed, packed, of_x);
+    pack_vectors(&gradients, dy, packed);
+    gram(&gradients, dy, packed, of_dy);
     task->squares[image] = (float)symmetric_dot(T, of_x, of_dy);
 }
 
