@@ -18,6 +18,8 @@ static const Figure figures[] = {
      "overlap of the Trojan region with the hyperplane (NONE, Eq. 7 and 8) at growing poisoning "
      "rates",
      FIGURE_STUDY, study_hyperplane},
+    {"linearity", "values before relu with and without the trigger (NONE, section 3.2)",
+     FIGURE_STUDY, study_linearity},
 };
 enum { FIGURES = sizeof figures / sizeof figures[0] };
 

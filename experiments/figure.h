@@ -30,6 +30,7 @@ bool figure_make(FigureKind kind, const char *name, const char *directory,
 // experiments/studies/
 DrawFigure figure_none_3;                // trigger_patterns.c
 DrawFigure figure_none_6, figure_none_7; // decision_regions.c
+DrawFigure study_linearity;              // linearity.c
 DrawFigure study_hyperplane;             // hyperplane.c
 
 #endif

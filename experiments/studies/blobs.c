@@ -54,16 +54,22 @@ void blob_poison(Points *points, double rate, RandomKey key)
     free(order);
 }
 
-Points blob_stamped(const Points *points, float trigger)
+Points blob_others(const Points *points)
 {
-    Points stamped = points_create(points->count);
-    stamped.count = 0;
+    Points others = points_create(points->count);
+    others.count = 0;
     for (int64_t i = 0; i < points->count; i++) {
         if (points->labels[i] == BLOB_TARGET) continue;
-        stamped.places[2 * stamped.count] = points->places[2 * i];
-        stamped.places[2 * stamped.count + 1] = trigger;
-        stamped.labels[stamped.count++] = points->labels[i];
+        memcpy(others.places + 2 * others.count, points->places + 2 * i, 2 * sizeof(float));
+        others.labels[others.count++] = points->labels[i];
     }
+    return others;
+}
+
+Points blob_stamped(const Points *points, float trigger)
+{
+    Points stamped = blob_others(points);
+    for (int64_t i = 0; i < stamped.count; i++) stamped.places[2 * i + 1] = trigger;
     return stamped;
 }
 

@@ -25,7 +25,9 @@ void points_free(Points *points);
 // BadNets: this share of the points, drawn from all classes, gets the trigger and the target label.
 void blob_poison(Points *points, double rate, RandomKey key);
 
-// The points of all other classes than the target with y = trigger; labels stay. The caller's.
+// The points of all other classes than the target, as they are and with y = trigger; labels stay.
+// The caller's.
+Points blob_others(const Points *points);
 Points blob_stamped(const Points *points, float trigger);
 
 typedef struct BlobTraining {
