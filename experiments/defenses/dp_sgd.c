@@ -15,9 +15,9 @@
 static const Setting settings[] = {
     {"clip", 1, 1, "C, the longest gradient of a sample", {1e-9, 1e9, false}},
     {"noise", 0.5, 0.5, "z, deviation of the noise on the sum of gradients, times C", {0, 1e6, false}},
-    {"epochs", 4, 100, "passes over the training data", {1, 1e5, true}},
-    {"batch_size", 32, 128, "images in a step", {1, 1e6, true}},
-    {"learning_rate", 0.5, 0.1, "of SGD without momentum", {0, 1e3, false}},
+    {"epochs", 8, 100, "passes over the training data", {1, 1e5, true}},
+    {"batch_size", 128, 128, "images in a step: with few the noise drowns them", {1, 1e6, true}},
+    {"learning_rate", 0.25, 0.1, "of SGD without momentum", {0, 1e3, false}},
     {"curve_points", 2, 20, "evaluations of BA and ASR", {1, 1e5, true}},
     {0}};
 // clang-format on

@@ -41,9 +41,11 @@ static void a_cell_is_the_same_bits_for_any_number_of_threads(void)
 static void much_noise_leaves_nothing_to_learn(void)
 {
     succeeded(run_cell("--out quiet --model mnist-ia --set dp-sgd.epochs=8 "
+                       "--set dp-sgd.batch_size=32 --set dp-sgd.learning_rate=0.5 "
                        "--set dp-sgd.clip=100 --set dp-sgd.noise=0"));
     Json *silent = read_result("r.json");
     succeeded(run_cell("--out noisy --model mnist-ia --set dp-sgd.epochs=8 "
+                       "--set dp-sgd.batch_size=32 --set dp-sgd.learning_rate=0.5 "
                        "--set dp-sgd.clip=100 --set dp-sgd.noise=2"));
     Json *noisy = read_result("r.json");
     double with = json_get_number(noisy, "BA", NAN), without = json_get_number(silent, "BA", NAN);
