@@ -102,6 +102,14 @@ typedef struct BatchNormShape {
     const float *mean, *inverse_deviation, *scale, *shift;
 } BatchNormShape;
 
+// Normalisation of x (batch, positions, channels): each sample over its positions and a group of
+// channels / groups neighbouring channels. scale and shift have a value for each channel.
+typedef struct GroupNormShape {
+    int64_t batch, positions, channels, groups;
+    float epsilon;
+    const float *scale, *shift;
+} GroupNormShape;
+
 typedef struct SgdStep {
     float learning_rate, momentum, weight_decay;
     bool nesterov;
@@ -135,7 +143,10 @@ typedef struct Kernels {
                                   const float *bias, float *dx);
     void (*conv2d_weight_gradient)(const ConvShape *shape, const float *x, const float *dy,
                                    float *dweight);
-    // The same with frozen weights. prepared: what conv2d_prepare made of them, once, for this
+    // squares[i] = squared norm of the weight gradient of image i alone.
+    void (*conv2d_weight_norms)(const ConvShape *shape, const float *x, const float *dy,
+                                float *squares);
+    // Convolution with frozen weights. prepared: what conv2d_prepare made of them, once, for this
     // direction (conv2d_prepared_count floats), or NULL. The input gradient reads y where there is
     // a relu, and may overwrite dy.
     int64_t (*conv2d_prepared_count)(const ConvShape *shape); // 0: weights are best as they are
@@ -191,6 +202,17 @@ typedef struct Kernels {
     void (*batch_norm_apply)(const BatchNormShape *shape, const float *x, float *y);
     void (*batch_norm_backward)(const BatchNormShape *shape, const float *x, const float *dy,
                                 float *dx, float *dscale, float *dshift);
+
+    // group_norm.c. mean and 1 / sqrt(biased variance + epsilon) are (batch, groups). sums: dscale and
+    // dshift of each sample, (batch, channels), which backward wants; dx may be dy itself.
+    void (*group_norm)(const GroupNormShape *shape, const float *x, float *mean,
+                       float *inverse_deviation, float *y);
+    void (*group_norm_sums)(const GroupNormShape *shape, const float *x, const float *dy,
+                            const float *mean, const float *inverse_deviation, float *dscale,
+                            float *dshift);
+    void (*group_norm_backward)(const GroupNormShape *shape, const float *x, const float *dy,
+                                const float *mean, const float *inverse_deviation,
+                                const float *dscale, const float *dshift, float *dx);
 
     // pool.c. index: position y*in_width+x of each maximum inside its image. Averages count only
     // the window's true pixels where pooling is adaptive; avg_pool2d has no padding.

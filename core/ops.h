@@ -107,6 +107,10 @@ ScaleShift batch_norm_scale_shift(Tape *tape, const Tensor *weight, const Tensor
 Tensor *batch_norm(Tensor *x, Tensor *weight, Tensor *bias, Tensor *running_mean,
                    Tensor *running_variance, BatchNorm how);
 
+// ---- group_norm.c: each sample over all dimensions but the first, and over each of `groups` equal
+// parts of the last; weight and bias (channels) ----
+Tensor *group_norm(Tensor *x, Tensor *weight, Tensor *bias, int64_t groups, float epsilon);
+
 // ---- resample.c: NHWC ----
 typedef enum ResampleMode { RESAMPLE_NEAREST, RESAMPLE_BILINEAR, RESAMPLE_BICUBIC } ResampleMode;
 Tensor *resample2d(Tensor *x, int64_t height, int64_t width, ResampleMode mode, bool align_corners);

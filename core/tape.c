@@ -6,6 +6,7 @@
 // of a gradient whose node has had its turn serves the next one of the same size.
 #include "core/tape.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "core/arena.h"
@@ -20,13 +21,18 @@ typedef struct Gradient {
     struct Gradient *next; // in the list of spares
 } Gradient;
 
+// Which of a node's gradients are computed now: backward_clipped asks for those of intermediates
+// first and for those of parameters later.
+typedef enum Wanted { WANT_ALL, WANT_INTERMEDIATES, WANT_PARAMETERS } Wanted;
+
 struct Tape {
     Arena *arena, *values; // tensors and nodes; the arrays, where these are on another device
     Gradient *spares;
     const Kernels *kernels;
     bool recording;
+    Wanted wanted;
     const Observer *observer; // of layers, or NULL
-    Node **nodes; // grows with malloc, kept over resets
+    Node **nodes;             // grows with malloc, kept over resets
     int count, capacity;
     Tensor **written; // persistent tensors whose gradient this step has written
     int written_count, written_capacity;
@@ -192,6 +198,13 @@ void record(Tensor *y, void (*backward_of_node)(Node *), int count, Tensor *cons
     tape->nodes[tape->count++] = node;
 }
 
+void record_sample_norms(Tensor *y, void (*sample_norms)(Node *, double *))
+{
+    const Tape *tape = y->tape;
+    Node *last = tape->count > 0 ? tape->nodes[tape->count - 1] : NULL;
+    if (last && last->output == y) last->sample_norms = sample_norms;
+}
+
 // Marks the gradient as written; a persistent tensor is remembered so that the reset can clear the
 // mark.
 static void mark_written(Tape *tape, Tensor *tensor)
@@ -237,10 +250,18 @@ static void set_gradient(Tensor *tensor, Gradient *gradient)
     tensor->grad = gradient->values;
 }
 
+static bool is_wanted(const Node *node, int i)
+{
+    const Tensor *input = node->inputs[i];
+    Wanted wanted = node->output->tape->wanted;
+    if (!input || !input->needs_grad) return false;
+    return wanted == WANT_ALL || (wanted == WANT_INTERMEDIATES) == (input->tape != NULL);
+}
+
 float *grad_begin(Node *node, int i)
 {
     Tensor *input = node->inputs[i];
-    if (!input || !input->needs_grad) return NULL;
+    if (!is_wanted(node, i)) return NULL;
     Tape *tape = node->output->tape;
     node->writing[i] = true;
     if (input->grad_written) {
@@ -254,7 +275,7 @@ float *grad_begin(Node *node, int i)
 float *grad_begin_over(Node *node, int i)
 {
     Tensor *input = node->inputs[i], *output = node->output;
-    bool free_to_take = input && input->needs_grad && input->tape && !input->grad_written &&
+    bool free_to_take = is_wanted(node, i) && input->tape && !input->grad_written &&
                         input->count == output->count && output->gradient->users == 1;
     if (!free_to_take) return grad_begin(node, i);
     output->gradient->users++;
@@ -300,7 +321,7 @@ void grad_pass(Node *node, int i)
 {
     Tensor *input = node->inputs[i];
     float *gradient = node->output->grad;
-    if (!input || !input->needs_grad) return;
+    if (!is_wanted(node, i)) return;
     if (!input->tape || input->grad_written) { // a parameter's own array, or a sum: copy or add
         float *own = grad_begin(node, i);
         StridedCopy all = {1, {input->count}, {1}, {1}};
@@ -350,4 +371,98 @@ void backward_from(Tensor *y, const float *gradient)
     Tape *tape = start(y);
     tape->kernels->copy(&(StridedCopy){1, {y->count}, {1}, {1}}, gradient, y->grad);
     run_backward(tape, y);
+}
+
+// ---- Clipped gradients. One walk computes the gradients of all intermediates as usual, but of a node
+// with parameters only each sample's squared norm (from its input and output->grad; the operator
+// knows how), and keeps output->grad. Then all norms are known, and with the rows of the kept
+// output->grad scaled by min(1, bound / norm) the operator's ordinary backward pass gives the sum of
+// the clipped gradients: parameters enter linearly, so scaling a sample's output->grad scales its
+// share. (Book-keeping: Bu, Wang, Zha, Karypis, "Differentially Private Optimization on Large Model
+// at Small Cost", 2022.)
+
+static bool has_parameters(const Node *node)
+{
+    for (int i = 0; i < node->input_count; i++)
+        if (node->inputs[i] && node->inputs[i]->needs_grad && !node->inputs[i]->tape) return true;
+    return false;
+}
+
+static void add_sample_norms(Node *node, int64_t samples, double *squares)
+{
+    const Tensor *output = node->output;
+    if (!node->sample_norms)
+        panic("backward_clipped: the operator that makes %s from a parameter has no norms for each "
+              "sample",
+              shape_text(output));
+    if (output->rank < 1 || output->shape[0] != samples)
+        panic("backward_clipped: %s does not count %lld samples", shape_text(output),
+              (long long)samples);
+    node->sample_norms(node, squares);
+}
+
+// The walk. Of nodes with parameters output->grad stays.
+static void run_to_intermediates(Tape *tape, const Tensor *root, int64_t samples, double *squares)
+{
+    tape->wanted = WANT_INTERMEDIATES;
+    for (int i = tape->count - 1; i >= 0; i--) {
+        Node *node = tape->nodes[i];
+        Tensor *output = node->output;
+        bool kept = has_parameters(node);
+        if (!output->grad_written) {
+            output->grad = NULL;
+            continue;
+        }
+        if (kept) {
+            output->gradient->users++;
+            add_sample_norms(node, samples, squares);
+        }
+        node->backward(node);
+        output->grad_written = false;
+        gradient_release(tape, output->gradient);
+        if (!kept && output != root) output->grad = NULL;
+    }
+    tape->wanted = WANT_ALL;
+}
+
+static void add_clipped(Tape *tape, Node *node, int64_t samples, const float *factors)
+{
+    Tensor *output = node->output;
+    Gradient *kept = output->gradient; // others may have the same
+    Gradient *clipped = kept->users > 1 ? gradient_create(tape, output) : kept;
+    int64_t row = output->count / samples;
+    Broadcast rows = {2, {samples, row}, {row, 1}, {1, 0}};
+    for (int i = 0; i < node->input_count; i++)
+        if (node->inputs[i] && !node->inputs[i]->tape && node->inputs[i]->grad_written)
+            panic("backward_clipped: the parameter %s is used twice", shape_text(node->inputs[i]));
+    tape->kernels->binary(BINARY_MUL, &rows, kept->values, factors, clipped->values);
+    set_gradient(output, clipped);
+    tape->wanted = WANT_PARAMETERS;
+    node->backward(node);
+    tape->wanted = WANT_ALL;
+    output->grad = NULL;
+    gradient_release(tape, kept);
+    if (clipped != kept) gradient_release(tape, clipped);
+}
+
+void backward_clipped(Tensor *loss, int64_t samples, double bound, double *norms)
+{
+    if (loss->count != 1 || samples < 1)
+        panic("backward_clipped: a loss of shape %s, %lld samples", shape_text(loss),
+              (long long)samples);
+    Tape *tape = start(loss);
+    if (tape->kernels->memory) panic("backward_clipped works on the processor alone");
+    double *squares = tape_allocate(tape, samples * (int64_t)sizeof *squares);
+    float *factors = tape_allocate(tape, samples * (int64_t)sizeof *factors);
+    memset(squares, 0, (size_t)samples * sizeof *squares);
+    tape->kernels->fill(1, 1, loss->grad);
+    run_to_intermediates(tape, loss, samples, squares);
+    for (int64_t i = 0; i < samples; i++) { // output->grad is that of the mean
+        double norm = (double)samples * sqrt(squares[i]);
+        factors[i] = norm > bound ? (float)(bound / norm) : 1;
+        if (norms) norms[i] = norm;
+    }
+    for (int i = tape->count - 1; i >= 0; i--)
+        if (has_parameters(tape->nodes[i]) && tape->nodes[i]->output->grad)
+            add_clipped(tape, tape->nodes[i], samples, factors);
 }

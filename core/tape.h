@@ -49,6 +49,15 @@ void backward(Tensor *loss);
 // The same with a given gradient of y, of y's shape, on y's device.
 void backward_from(Tensor *y, const float *gradient);
 
+// For differentially private SGD: of a loss that is the mean over `samples` samples, with g_i the
+// gradient of sample i's loss with respect to all parameters together,
+//   p->grad = 1/samples sum_i min(1, bound / ||g_i||) g_i,
+// exactly, in one walk over the tape (core/tape.c). norms: ||g_i|| of each sample; may be NULL. The
+// samples must not meet before the loss (no batch statistics), the first dimension must count them
+// wherever an operator uses a parameter, and each parameter must be used once, by an operator that
+// knows its norms (linear, conv2d, group_norm); otherwise the program stops.
+void backward_clipped(Tensor *loss, int64_t samples, double bound, double *norms);
+
 // ---- For operators (core/ops)
 // --------------------------------------------------------------------------------------
 
@@ -60,6 +69,9 @@ struct Node {
     Tensor *output;
     Tensor *inputs[NODE_MAX_INPUTS]; // NULL where an optional input is absent
     int input_count;
+    // Adds to squares[i] the squared norm of sample i's part of the parameters' gradients, from
+    // output->grad; NULL where the operator cannot say.
+    void (*sample_norms)(Node *node, double *squares);
     void *saved; // what the forward pass keeps for the backward pass, in the arena; the operator's
                  // own struct
     bool writing[NODE_MAX_INPUTS];             // between grad_begin and grad_end ..
@@ -77,6 +89,9 @@ void *tape_allocate_host(Tape *tape, int64_t bytes);
 // saved_bytes of `saved` are copied into the arena.
 void record(Tensor *y, void (*backward)(Node *), int count, Tensor *const *inputs,
             const void *saved, int64_t saved_bytes);
+
+// Gives the node that made y, if one was recorded, its sample_norms.
+void record_sample_norms(Tensor *y, void (*sample_norms)(Node *node, double *squares));
 
 // Where to write (overwriting) the gradient of input i: NULL when it needs none. grad_end adds it
 // to what is there already.

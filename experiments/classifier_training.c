@@ -21,6 +21,7 @@ const Setting classifier_settings[] = {
     {"momentum", 0.9, 0.9, "of SGD", {0, 0.9999, false}},
     {"weight_decay", 5e-4, 5e-4, "of SGD", {0, 1e3, false}},
     AUGMENTATION_SETTINGS(1, OF_DATA),
+    {"he_start", 0, 0, "1: He's starting weights in the place of the network's own", {0, 1, true}},
     {"evaluate_every", 2, 5, "epochs between points of the accuracy curves", {1, 1e5, true}},
     {0}};
 // clang-format on
@@ -121,8 +122,11 @@ bool train_classifier(const ClassifierTraining *t, Curves *curves, double *secon
     const char *figures[MAX_FIGURES + 1];
     const Json *set = t->settings;
     name_figures(t->attack, figures);
-    initialize_default(&t->classifier->parameters,
-                       (RandomKey){t->seed, random_purpose("classifier"), 0});
+    RandomKey start = {t->seed, random_purpose("classifier"), 0};
+    if (setting(set, "he_start") > 0)
+        initialize_he(&t->classifier->parameters, start);
+    else
+        initialize_default(&t->classifier->parameters, start);
     State state = {.training = t, .pretraining = attack_pretraining_epochs(t->attack)};
     state.epochs = state.pretraining + (int)setting(set, "epochs");
     state.optimizer = optimizer_create_sgd(

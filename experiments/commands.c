@@ -10,6 +10,7 @@
 #include "cuda/check.h"
 #include "data/picture_file.h"
 #include "experiments/cell.h"
+#include "experiments/figure.h"
 #include "experiments/paper_table.h"
 #include "experiments/report.h"
 #include "experiments/request.h"
@@ -233,6 +234,37 @@ static int check_device(const Options *options)
     int failed = device_check(kernels, options->precision, 1, ROUNDS, stdout, &passed);
     printf("%d passed, %d failed\n", passed, failed);
     return failed > 0;
+}
+
+// Without a name the list.
+static int figure_command(FigureKind kind, const char *command, const Options *options)
+{
+    Error error = {0};
+    Text text = {0};
+    FigureRequest request = {.seed = (uint64_t)options->seed, .quiet = options->quiet};
+    if (options->operand_count > 1)
+        return command_failed((fail(&error, "%s: one name is wanted", command), &error), 2);
+    if (options->operand_count == 1 && !figure_check(kind, options->operands[0], &error))
+        return command_failed(&error, 2);
+    use_threads(options);
+    bool ok = true;
+    if (options->operand_count == 0)
+        figure_list(kind, &text);
+    else
+        ok = figure_make(kind, options->operands[0], options->out, &request, &text, &error);
+    if (ok) fputs(text.text, stdout);
+    text_free(&text);
+    return ok ? 0 : command_failed(&error, 1);
+}
+
+int command_figure(const Options *options)
+{
+    return figure_command(FIGURE_OF_PAPER, "figure", options);
+}
+
+int command_study(const Options *options)
+{
+    return figure_command(FIGURE_STUDY, "study", options);
 }
 
 int command_ops(const Options *options)

@@ -10,6 +10,8 @@ int command_run(const Options *options);
 int command_train(const Options *options);
 int command_report(const Options *options);
 int command_table(const Options *options);
+int command_figure(const Options *options);
+int command_study(const Options *options);
 int command_poison(const Options *options);
 int command_ops(const Options *options);
 int command_data(const Options *options);

@@ -31,6 +31,12 @@ static const Command commands[] = {
     {"table", "table [NAME] [--out DIR]",
      "a paper's table, what was measured beside what was published; without NAME: which there are",
      FOR_TABLE, command_table},
+    {"figure", "figure [NAME] [--out DIR] [--seed N]",
+     "a paper's figure, trained for, measured and drawn; without NAME: which there are", FOR_FIGURE,
+     command_figure},
+    {"study", "study [NAME] [--out DIR] [--seed N]",
+     "a measurement of a paper's claim, as numbers and a picture; without NAME: which there are",
+     FOR_FIGURE, command_study},
     {"ops", "ops", "the operators, their formulas, and where they run", FOR_OPS, command_ops},
     {"image", "image IN -o OUT.{png,ppm,pgm}",
      "a picture (PNG, JPEG, PNM) decoded and written in another format", FOR_IMAGE, command_image},
@@ -60,7 +66,7 @@ static int run_command(const Command *command, int argc, char **argv)
         options_help(command->set);
         return 0;
     }
-    if (!(command->set & (FOR_REPORT | FOR_DATA | FOR_IMAGE | FOR_TABLE)) &&
+    if (!(command->set & (FOR_REPORT | FOR_DATA | FOR_IMAGE | FOR_TABLE | FOR_FIGURE)) &&
         options.operand_count > 0) {
         fprintf(stderr, "sieve %s: '%s' is not an option (see sieve %s --help)\n", command->name,
                 options.operands[0], command->name);

@@ -18,7 +18,8 @@ typedef struct OptionRow {
 
 enum {
     FOR_CELLS = FOR_DEMO | FOR_RUN | FOR_TRAIN,
-    FOR_ALL = FOR_CELLS | FOR_REPORT | FOR_OPS | FOR_DATA | FOR_IMAGE | FOR_TABLE | FOR_POISON
+    FOR_ALL = FOR_CELLS | FOR_REPORT | FOR_OPS | FOR_DATA | FOR_IMAGE | FOR_TABLE | FOR_POISON |
+              FOR_FIGURE
 };
 #define FIELD(name) offsetof(Options, name)
 
@@ -53,7 +54,7 @@ static const OptionRow rows[] = {
      "                             sieve poison; run and train read it in the place of their own",
      OPTION_TEXT, FIELD(poisoned), FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
     {"--defense", "NAMES",
-     "one or several of ip,if,vif,aif (filters) and none (NONE: trains the classifier)",
+     "one or several of ip,if,vif,aif (filters) and none (NONE), dp-sgd (train the classifier)",
      OPTION_TEXT, FIELD(defense), FOR_RUN, 0, 0},
     {"--filter", "NAME",
      "network of ip, if, vif, aif (default: the paper's for the size of the images):\n"
@@ -65,15 +66,16 @@ static const OptionRow rows[] = {
     {"--set", "METHOD.NAME=VALUE", "one setting of classifier, attack or defense; repeatable",
      OPTION_SET, 0, FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
     {"--seed", "N", "seed of every random draw (default 1)", OPTION_NUMBER, FIELD(seed),
-     FOR_CELLS | FOR_POISON, 0, (INT64_C(1) << 53) - 1}, // what JSON numbers hold exactly
+     FOR_CELLS | FOR_POISON | FOR_FIGURE, 0,
+     (INT64_C(1) << 53) - 1}, // what JSON numbers hold exactly
     {"--out", "DIR", "results (default results)", OPTION_TEXT, FIELD(out),
-     FOR_CELLS | FOR_DATA | FOR_TABLE, 0, 0},
+     FOR_CELLS | FOR_DATA | FOR_TABLE | FOR_FIGURE, 0, 0},
     {"--json", "FILE", "also write the results here", OPTION_TEXT, FIELD(json),
      FOR_CELLS | FOR_DATA, 0, 0},
     {"-o", "FILE", "weights (safetensors), report, or picture (.png, .ppm, .pgm)", OPTION_TEXT,
      FIELD(output), FOR_TRAIN | FOR_REPORT | FOR_DATA | FOR_IMAGE, 0, 0},
     {"--threads", "N", "threads (default: one for each processor)", OPTION_NUMBER, FIELD(threads),
-     FOR_CELLS | FOR_DATA | FOR_POISON, 1, 64},
+     FOR_CELLS | FOR_DATA | FOR_POISON | FOR_FIGURE, 1, 64},
     {"--device", "NAME", "cpu, or cuda (so far for ops --check alone)", OPTION_TEXT, FIELD(device),
      FOR_CELLS | FOR_OPS, 0, 0},
     {"--precision", "NAME", "of products on a GPU: exact (default), tf32, bf16", OPTION_TEXT,

@@ -21,7 +21,8 @@ enum CommandSet {
     FOR_DATA = 32,
     FOR_IMAGE = 64,
     FOR_TABLE = 128,
-    FOR_POISON = 256
+    FOR_POISON = 256,
+    FOR_FIGURE = 512
 };
 
 typedef struct Options {

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "experiments/html.h"
+#include "experiments/report_chart.h"
 #include "experiments/report_names.h"
 #include "experiments/report_pictures.h"
 #include "experiments/report_summary.h"
-#include "experiments/svg.h"
 
 enum { LONGEST_LIST = 12 };
 
@@ -35,7 +35,7 @@ static void draw_unit(Text *out, const Json *curves, const char *unit)
     for (size_t i = 0; i < all->count; i++)
         if (strcmp(json_get_string(all->items[i], "unit", ""), unit) == 0)
             series[count++] = series_of(all->items[i]);
-    svg_chart(out, &(Chart){json_get_string(curves, "x", ""), unit, series, count});
+    report_chart(out, &(LineChart){json_get_string(curves, "x", ""), unit, series, count});
     for (int i = 0; i < count; i++) {
         free((void *)series[i].x);
         free((void *)series[i].y);

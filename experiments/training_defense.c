@@ -8,7 +8,7 @@
 #include "experiments/subject.h"
 #include "optim/optimizer.h"
 
-static const TrainingDefenseMethod *const methods[] = {&defense_none};
+static const TrainingDefenseMethod *const methods[] = {&defense_none, &defense_dp_sgd};
 enum { METHOD_COUNT = sizeof methods / sizeof methods[0] };
 
 const TrainingDefenseMethod *training_defense_at(int i)
@@ -41,7 +41,10 @@ static void step(void *opaque, const Step *s, double *figures)
     Tensor *loss =
         stage->loss ? stage->loss(stage->context, s, logits) : cross_entropy(logits, s->labels);
     figures[0] = (double)tensor_value(loss);
-    backward(loss);
+    if (stage->backward)
+        stage->backward(stage->context, s, loss);
+    else
+        backward(loss);
     optimizer_step(state->optimizer);
 }
 

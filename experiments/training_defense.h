@@ -64,6 +64,8 @@ typedef struct TrainingStage {
     int evaluations; // points on the curves of BA and ASR, the last epoch's included
     // The loss where it is another one, from the class scores; NULL: cross_entropy(logits, labels).
     Tensor *(*loss)(void *context, const Step *step, Tensor *logits);
+    // In place of backward(loss); NULL: that.
+    void (*backward)(void *context, const Step *step, Tensor *loss);
     void *context;
 } TrainingStage;
 
@@ -80,6 +82,6 @@ bool training_findings(TrainingDefense *defense, Json *finding, const bool *remo
 const TrainingDefenseMethod *training_defense_find(const char *name);
 const TrainingDefenseMethod *training_defense_at(int i);
 
-extern const TrainingDefenseMethod defense_none;
+extern const TrainingDefenseMethod defense_none, defense_dp_sgd;
 
 #endif

@@ -32,11 +32,21 @@ static const Model models[] = {
     {"mlp", mlp_build},
 };
 enum { MODELS = sizeof models / sizeof models[0] };
+static const char GROUP_NORM[] = "-gn";
 
+static bool has_group_norm(const char *name)
+{
+    size_t length = strlen(name), ending = strlen(GROUP_NORM);
+    return length > ending && strcmp(name + length - ending, GROUP_NORM) == 0;
+}
+
+// By its name, or its name and "-gn".
 static const Model *find_model(const char *name, Error *error)
 {
+    size_t length = strlen(name) - (has_group_norm(name) ? strlen(GROUP_NORM) : 0);
     for (int i = 0; i < MODELS; i++)
-        if (strcmp(models[i].name, name) == 0) return &models[i];
+        if (strlen(models[i].name) == length && strncmp(models[i].name, name, length) == 0)
+            return &models[i];
     Text known = {0};
     for (int i = 0; i < MODELS; i++) text_append(&known, " %s", models[i].name);
     fail(error, "unknown model %s; the models are%s", name, known.text);
@@ -50,7 +60,8 @@ Classifier *classifier_create(const char *name, int height, int width, int chann
     const Model *model = find_model(name, error);
     if (!model) return NULL;
     Classifier *classifier = allocate_zeroed(sizeof *classifier);
-    classifier->name = model->name;
+    classifier->name = copy_string(name);
+    classifier->parameters.group_norm = has_group_norm(name);
     classifier->height = classifier->seen_height = height;
     classifier->width = classifier->seen_width = width;
     classifier->channels = channels;
@@ -70,6 +81,7 @@ void classifier_free(Classifier *classifier)
     tensor_free(classifier->deviation);
     free(classifier->neurons);
     free(classifier->network);
+    free(classifier->name);
     free(classifier);
 }
 

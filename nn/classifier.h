@@ -1,6 +1,7 @@
 // Classifiers by name: images in [0, 1] in, class scores out. One file in nn/models/ for each
 // family, one line in the table of nn/classifier.c; whoever trains or attacks one sees only this
-// struct. A name may end in a variant: vgg11-bn has batch norm, resnet18-elu another activation.
+// struct. A name may end in a variant: vgg11-bn has batch norm, resnet18-elu another activation; and
+// with -gn any network has group norm in place of batch norm (for gradients sample by sample).
 #ifndef SIEVE_NN_CLASSIFIER_H
 #define SIEVE_NN_CLASSIFIER_H
 
@@ -19,7 +20,7 @@ typedef struct NeuronLayer {
 
 typedef struct Classifier Classifier;
 struct Classifier {
-    const char *name; // "mnist-ia"
+    char *name; // "mnist-ia"
     int height, width, channels, classes;
     int seen_height, seen_width; // what the network sees: larger where it wants a black margin
     Parameters parameters;

@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+enum { MOST_GROUPS = 32 };
+
 float he_deviation(int64_t kernel, int64_t out)
 {
     return (float)sqrt(2 / (double)(kernel * kernel * out));
@@ -63,6 +65,13 @@ ConvTransposeLayer conv_transpose_create(Parameters *parameters, const char *nam
     return layer;
 }
 
+static int64_t groups_for(int64_t channels)
+{
+    int64_t groups = channels < MOST_GROUPS ? channels : MOST_GROUPS;
+    while (channels % groups != 0) groups--;
+    return groups;
+}
+
 BatchNormLayer batch_norm_create(Parameters *parameters, const char *name, int64_t channels,
                                  float momentum)
 {
@@ -71,6 +80,10 @@ BatchNormLayer batch_norm_create(Parameters *parameters, const char *name, int64
     BatchNormLayer layer = {.momentum = momentum, .epsilon = 1e-5f};
     layer.weight = parameters_add(parameters, name, "weight", one, SHAPE(channels));
     layer.bias = parameters_add(parameters, name, "bias", zero, SHAPE(channels));
+    if (parameters->group_norm) {
+        layer.groups = groups_for(channels);
+        return layer;
+    }
     layer.running_mean =
         parameters_add(parameters, name, "running_mean", kept_zero, SHAPE(channels));
     layer.running_variance =
@@ -104,9 +117,14 @@ Tensor *conv_transpose_forward(const ConvTransposeLayer *layer, Tensor *x)
     return shown(layer->weight, conv_transpose2d(x, layer->weight, layer->bias, layer->how));
 }
 
-static Tensor *normalise(const BatchNormLayer *layer, Tensor *x, bool training, NormRelu relu)
+static Tensor *normalise(const BatchNormLayer *layer, Tensor *x, bool training, NormRelu relu_place)
 {
-    BatchNorm how = {layer->momentum, layer->epsilon, training, relu};
+    if (layer->groups > 0) {
+        x = group_norm(relu_place == NORM_RELU_BEFORE ? relu(x) : x, layer->weight, layer->bias,
+                       layer->groups, layer->epsilon);
+        return shown(layer->weight, relu_place == NORM_RELU_AFTER ? relu(x) : x);
+    }
+    BatchNorm how = {layer->momentum, layer->epsilon, training, relu_place};
     return shown(layer->weight, batch_norm(x, layer->weight, layer->bias, layer->running_mean,
                                            layer->running_variance, how));
 }
@@ -126,16 +144,16 @@ Tensor *relu_batch_norm_forward(const BatchNormLayer *layer, Tensor *x, bool tra
     return normalise(layer, x, training, NORM_RELU_BEFORE);
 }
 
-Tensor *conv_norm_forward(const Conv2dLayer *conv, const BatchNormLayer *norm, Tensor *x, bool relu,
-                          bool training)
+Tensor *conv_norm_forward(const Conv2dLayer *conv, const BatchNormLayer *norm, Tensor *x,
+                          bool with_relu, bool training)
 {
     if (training || !conv->weight->frozen || !norm->weight->frozen || conv->bias ||
-        tape_observer(x->tape)) // to whom the convolution's own result is shown
+        norm->groups > 0 || tape_observer(x->tape)) // to whom the convolution's own result is shown
         return normalise(norm, conv_forward(conv, x), training,
-                         relu ? NORM_RELU_AFTER : NORM_RELU_NONE);
+                         with_relu ? NORM_RELU_AFTER : NORM_RELU_NONE);
     ScaleShift s = batch_norm_scale_shift(x->tape, norm->weight, norm->bias, norm->running_mean,
                                           norm->running_variance, norm->epsilon);
-    return conv2d_frozen(x, conv->weight, s.scale, s.shift, conv->how, relu);
+    return conv2d_frozen(x, conv->weight, s.scale, s.shift, conv->how, with_relu);
 }
 
 static bool drops(Mode mode)

@@ -34,6 +34,7 @@ typedef struct ConvTransposeLayer {
 typedef struct BatchNormLayer {
     Tensor *weight, *bias, *running_mean, *running_variance; // (channels)
     float momentum, epsilon;
+    int64_t groups; // 0; else it is group norm with so many groups, without running tensors
 } BatchNormLayer;
 
 // What a new layer is: kernels are square. Its random start is PyTorch's default, or where
@@ -53,7 +54,8 @@ Linear linear_create(Parameters *parameters, const char *name, LayerShape shape)
 Conv2dLayer conv_create(Parameters *parameters, const char *name, LayerShape shape, Conv2d how);
 ConvTransposeLayer conv_transpose_create(Parameters *parameters, const char *name, LayerShape shape,
                                          Conv2d how);
-// epsilon is 1e-5.
+// epsilon is 1e-5. Where parameters->group_norm it is group norm with 32 groups, or the most below
+// that divide the channels.
 BatchNormLayer batch_norm_create(Parameters *parameters, const char *name, int64_t channels,
                                  float momentum);
 

@@ -35,6 +35,7 @@ typedef struct Parameter {
 typedef struct Parameters {
     Parameter *items;
     int count;
+    bool group_norm; // layers made from now on have group norm in place of batch norm
 } Parameters;
 
 // Adds a tensor of this shape, filled with `start`, under "PREFIX.SUFFIX"; of `how` the name and

@@ -274,6 +274,14 @@ static bool run_batch_norm(Case *c)
     return true;
 }
 
+static bool run_group_norm(Case *c)
+{
+    if (c->inputs != 3) return fail(&c->error, "%d inputs, not 3", c->inputs);
+    c->y[0] =
+        group_norm(c->x[0], c->x[1], c->x[2], whole(c, "num_groups", 1), real(c, "eps", 1e-5));
+    return true;
+}
+
 // The size of the result: height and width, or scale; what is not said is read off y0.
 static bool run_resample(Case *c, ResampleMode mode)
 {
@@ -441,6 +449,7 @@ static const Operation operations[] = {
     {"avg_pool2d", .run = run_avg_pool2d, IMAGES},
     {"adaptive_avg_pool2d", .run = run_adaptive_avg_pool2d, IMAGES},
     {"batch_norm", .run = run_batch_norm, IMAGES},
+    {"group_norm", .run = run_group_norm, IMAGES},
     {"upsample_nearest2d", .run = run_nearest, IMAGES},
     {"upsample_bilinear2d", .run = run_bilinear, IMAGES},
     {"upsample_bicubic2d", .run = run_bicubic, IMAGES},

@@ -64,6 +64,26 @@ static void conv2d_backward(Node *node)
     bias_gradient(node);
 }
 
+// db_i = sum of dY_i's rows; for dW_i see core/cpu/kernels/conv_norms.c.
+static void conv2d_sample_norms(Node *node, double *squares)
+{
+    const ConvShape *shape = node->saved;
+    const Tensor *x = node->inputs[0], *bias = node->inputs[2], *y = node->output;
+    Tape *tape = y->tape;
+    const Kernels *kernels = tape_kernels(tape);
+    int64_t batch = shape->batch, channels = shape->out_channels;
+    float *norms = tape_allocate(tape, batch * 4);
+    if (node->inputs[1]->needs_grad) {
+        kernels->conv2d_weight_norms(shape, x->data, y->grad, norms);
+        for (int64_t i = 0; i < batch; i++) squares[i] += (double)norms[i];
+    }
+    if (!bias || !bias->needs_grad) return;
+    float *sums = tape_allocate(tape, batch * channels * 4);
+    kernels->sum(batch, y->count / (batch * channels), channels, y->grad, sums);
+    kernels->dot_rows(batch, channels, sums, sums, norms);
+    for (int64_t i = 0; i < batch; i++) squares[i] += (double)norms[i];
+}
+
 static ConvShape conv_shape(const Tensor *x, const Tensor *weight, const Tensor *bias, Conv2d how)
 {
     with_defaults(&how);
@@ -99,6 +119,7 @@ Tensor *conv2d(Tensor *x, Tensor *weight, Tensor *bias, Conv2d how)
     Tensor *y = conv_output(tape, &shape);
     tape_kernels(tape)->conv2d(&shape, x->data, weight->data, bias ? bias->data : NULL, y->data);
     record(y, conv2d_backward, 3, inputs, &shape, (int64_t)sizeof shape);
+    record_sample_norms(y, conv2d_sample_norms);
     return y;
 }
 

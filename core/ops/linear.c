@@ -71,6 +71,21 @@ static void linear_backward(Node *node)
     grad_end(node, 2);
 }
 
+// dW_i = x_i^T dy_i has rank one: ||dW_i||^2 = ||x_i||^2 ||dy_i||^2,   ||db_i||^2 = ||dy_i||^2
+static void linear_sample_norms(Node *node, double *squares)
+{
+    const Tensor *x = node->inputs[0], *y = node->output;
+    const Kernels *kernels = tape_kernels(y->tape);
+    int64_t rows = x->shape[0];
+    float *of_x = tape_allocate(y->tape, rows * 4), *of_dy = tape_allocate(y->tape, rows * 4);
+    kernels->dot_rows(rows, x->shape[1], x->data, x->data, of_x);
+    kernels->dot_rows(rows, y->shape[1], y->grad, y->grad, of_dy);
+    double weight = node->inputs[1]->needs_grad,
+           bias = node->inputs[2] && node->inputs[2]->needs_grad;
+    for (int64_t i = 0; i < rows; i++)
+        squares[i] += (double)of_dy[i] * (weight * (double)of_x[i] + bias);
+}
+
 Tensor *linear(Tensor *x, Tensor *weight, Tensor *bias)
 {
     Tensor *inputs[] = {x, weight, bias};
@@ -82,5 +97,6 @@ Tensor *linear(Tensor *x, Tensor *weight, Tensor *bias)
     Tensor *y = tape_tensor(tape, 2, (int64_t[]){shape.m, shape.n});
     tape_kernels(tape)->gemm(&shape, x->data, weight->data, bias ? bias->data : NULL, y->data);
     record(y, linear_backward, 3, inputs, NULL, 0);
+    record_sample_norms(y, linear_sample_norms);
     return y;
 }

@@ -36,6 +36,7 @@ static const OperatorInfo operators[] = {
     {"avg_pool2d", "mean of a window"},
     {"adaptive_avg_pool2d", "means over windows that give the wanted size"},
     {"batch_norm", "weight (x - mean) / sqrt(variance + epsilon) + bias"},
+    {"group_norm", "the same over each sample's groups of channels"},
     {"resample2d", "nearest, bilinear, bicubic"},
     {"grid_sample", "x at given places, bilinear"},
     {"softmax", "e^x / sum e^x"},

@@ -16,6 +16,7 @@
 #include "nn/filter.h"
 #include "nn/initialize.h"
 #include "optim/optimizer.h"
+#include "optim/private.h"
 
 enum { BATCH = 128, RUNS = 9, WARM = 2 };
 
@@ -301,6 +302,65 @@ static void bench_streams(void)
     tensor_free(s.channel);
 }
 
+// ---- private steps ----
+
+static void private_step(void *context)
+{
+    Training *t = context;
+    Mode mode = {.training = true, .key = {1, 0, t->step++}};
+    Tensor *logits = classify(t->classifier, tape_input(t->tape, t->images), mode);
+    backward_private(cross_entropy(logits, tape_input(t->tape, t->labels)),
+                     &t->classifier->parameters, BATCH, (PrivateGradient){1, .5}, mode.key);
+    optimizer_step(t->optimizer);
+    tape_reset(t->tape);
+}
+
+// Of processor time, which other load on the machine does not stretch; to be used with one thread.
+static double seconds_of(void (*body)(void *), void *context)
+{
+    struct timespec start, end;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
+    body(context);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
+    return (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec);
+}
+
+// private-CLASSIFIER: a step of DP-SGD and one of SGD on the same network, in turn, and the median of
+// their ratios.
+static void bench_private(const char *classifier, int side, int channels)
+{
+    char name[64];
+    snprintf(name, sizeof name, "private-%s", classifier);
+    if (!asked_for(name)) return;
+    Error error;
+    Training t = {.tape = tape_create(cpu_kernels()),
+                  .classifier = classifier_create(classifier, side, side, channels, 10, &error),
+                  .images = random_tensor(SHAPE(BATCH, side, side, channels), false),
+                  .labels = random_labels()};
+    initialize_default(&t.classifier->parameters, (RandomKey){1, 2, 3});
+    t.optimizer = optimizer_create_sgd(&t.classifier->parameters, (Sgd){.learning_rate = 1e-4f});
+    enum { PAIRS = 5 };
+    double plain[PAIRS], private[PAIRS], ratio[PAIRS];
+    for (int i = -1; i < PAIRS; i++) {
+        double a = seconds_of(train_step, &t), b = seconds_of(private_step, &t);
+        if (i < 0) continue;
+        plain[i] = a;
+        private[i] = b;
+        ratio[i] = b / a;
+    }
+    qsort(plain, PAIRS, sizeof plain[0], ascending);
+    qsort(private, PAIRS, sizeof private[0], ascending);
+    qsort(ratio, PAIRS, sizeof ratio[0], ascending);
+    printf("%s %.3f ms, without clipping %.3f ms, ratio %.2f\n", name, private[PAIRS / 2] * 1e3,
+           plain[PAIRS / 2] * 1e3, ratio[PAIRS / 2]);
+    fflush(stdout);
+    optimizer_free(t.optimizer);
+    classifier_free(t.classifier);
+    tensor_free(t.images);
+    tensor_free(t.labels);
+    tape_free(t.tape);
+}
+
 // ---- the processor's peak ----
 
 #if defined(__x86_64__)
@@ -399,5 +459,11 @@ int main(int argc, char **argv)
     bench_networks("mnist-ia", "filter-mnist", "mnist", 28, 1);
     bench_networks("preact-resnet18", "filter-c", "cifar10", 32, 3);
     if (kernels->memory) bench_streams();
+    if (!kernels->memory) {
+        bench_private("mnist-ia-gn", 28, 1);
+        bench_private("nin", 32, 3);
+        bench_private("vgg11", 32, 3);
+        bench_private("resnet18-gn", 32, 3);
+    }
     return 0;
 }

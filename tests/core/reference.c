@@ -400,6 +400,29 @@ void reference_batch_norm(const Array *x, const How *how, Array *y)
     }
 }
 
+// how->whole[0] groups, each from its own sample's values.
+void reference_group_norm(const Array *x, const How *how, Array *y)
+{
+    int64_t channels = x->shape[x->rank - 1], groups = how->whole[0], width = channels / groups;
+    int64_t positions = x->count / (x->shape[0] * channels);
+    *y = array_create(x->rank, x->shape);
+    for (int64_t part = 0; part < x->shape[0] * groups; part++) {
+        int64_t start = part / groups * positions * channels + part % groups * width;
+        double center = 0, variance = 0, count = (double)(positions * width);
+        for (int64_t i = 0; i < positions * width; i++)
+            center += x->values[start + i / width * channels + i % width] / count;
+        for (int64_t i = 0; i < positions * width; i++)
+            variance +=
+                pow(x->values[start + i / width * channels + i % width] - center, 2) / count;
+        for (int64_t i = 0; i < positions * width; i++) {
+            int64_t at = start + i / width * channels + i % width, c = at % channels;
+            y->values[at] = (x->values[at] - center) / sqrt(variance + how->number[1]) *
+                                x[1].values[c] +
+                            x[2].values[c];
+        }
+    }
+}
+
 // ---- Resampling ----
 
 // The weight of input i in output o.

@@ -41,6 +41,7 @@ Reference reference_linear; // and matmul: without a third input
 Reference reference_conv2d, reference_conv_transpose2d;
 Reference reference_max_pool2d, reference_avg_pool2d, reference_adaptive_avg_pool2d;
 Reference reference_batch_norm; // x[3], x[4]: the running values
+Reference reference_group_norm;
 Reference reference_resample2d, reference_grid_sample;
 Reference reference_softmax, reference_log_softmax, reference_cross_entropy;
 Reference reference_mse_loss, reference_l1_loss, reference_kl_standard_normal;

@@ -170,6 +170,27 @@ static void batch_norms(void)
     }
 }
 
+static Tensor *call_group_norm(Tensor *const *x, const How *how)
+{
+    return group_norm(x[0], x[1], x[2], how->whole[0], (float)how->number[1]);
+}
+
+static void group_norms(void)
+{
+    static const Trial trials[] = {
+        {"group_norm", .call = call_group_norm, .reference = reference_group_norm, .inputs = 3,
+         .shape = {S(3, 4, 5, 6), S(6), S(6)}, .how = {.number = {0, 1e-5}, .whole = {3}}},
+        {"group_norm", .call = call_group_norm, .reference = reference_group_norm, .inputs = 3,
+         .shape = {S(2, 9, 8, 4), S(4), S(4)}, .how = {.number = {0, 1e-5}, .whole = {1}}},
+        {"group_norm", .call = call_group_norm, .reference = reference_group_norm, .inputs = 3,
+         .shape = {S(5, 12), S(12), S(12)}, .how = {.number = {0, 1e-3}, .whole = {4}}},
+        {"group_norm", .call = call_group_norm, .reference = reference_group_norm, .inputs = 3,
+         .constants = 2, .shape = {S(2, 3, 3, 7), S(7), S(7)},
+         .how = {.number = {0, 1e-5}, .whole = {7}}},
+    };
+    TRY_ALL(trials);
+}
+
 // One step of y = batch_norm(x) and relu, in one operator or two: y, then the gradients of x,
 // weight and bias of sum(y^2).
 static float *norm_and_relu(bool together, NormRelu order, bool training)
@@ -266,6 +287,7 @@ int main(int argc, char **argv)
         {"dropout_pool_and_relu_are_all_three_in_turn",
          dropout_pool_and_relu_are_all_three_in_turn},
         {"batch_norms", batch_norms},
+        {"group_norms", group_norms},
         {"batch_norm_with_relu_is_both_in_turn", batch_norm_with_relu_is_both_in_turn},
         {"batch_norm_moves_the_running_values_in_training_only",
          batch_norm_moves_the_running_values_in_training_only},

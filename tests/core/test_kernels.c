@@ -187,6 +187,19 @@ static void norm_case(const Run *run, const int64_t *size)
                            run->out[4] + channels);
 }
 
+// size: samples, positions, channels, groups
+static void group_norm_case(const Run *run, const int64_t *size)
+{
+    const Kernels *k = run->kernels;
+    GroupNormShape shape = {size[0], size[1], size[2], size[3], 1e-5f, inputs[3], inputs[2]};
+    float *mean = run->out[0], *inverse = mean + size[0] * size[3];
+    float *dscale = run->out[1], *dshift = dscale + size[0] * size[2];
+    k->group_norm(&shape, inputs[1], mean, inverse, run->out[2]);
+    k->group_norm_sums(&shape, inputs[1], inputs[2], mean, inverse, dscale, dshift);
+    k->group_norm_backward(&shape, inputs[1], inputs[2], mean, inverse, dscale, dshift,
+                           run->out[3]);
+}
+
 static void reducing_kernels(void)
 {
     static const int64_t widths[] = {1, 2, 3, 4, 8, 10, 16, 17, 24, 43, 64, 100, 255, 256, 300};
@@ -201,6 +214,12 @@ static void reducing_kernels(void)
             for (int relu = 0; relu < 3 && count > 0; relu++)
                 EVERYWHERE(norm_case, count, width, relu);
         }
+    EVERYWHERE(group_norm_case, 3, 1, 7, 7);
+    EVERYWHERE(group_norm_case, 7, 49, 6, 2);
+    EVERYWHERE(group_norm_case, 2, 130, 64, 32);
+    EVERYWHERE(group_norm_case, 40, 5, 96, 32);
+    EVERYWHERE(group_norm_case, 2, 3, 5000, 500);
+    EVERYWHERE(group_norm_case, 1, 9, 4096, 1);
     EVERYWHERE(reduce_case, 1, 5, 20000);
     EVERYWHERE(reduce_case, 1, 120001, 1);
     EVERYWHERE(reduce_case, 5000, 3, 7);

@@ -147,6 +147,7 @@ void KERNEL(enter_conv)(Kernels *table, ConvPath path)
     table->conv2d = direct ? KERNEL(conv2d_direct) : conv2d;
     table->conv2d_input_gradient =
         direct ? KERNEL(conv2d_input_gradient_direct) : conv2d_input_gradient;
+    table->conv2d_weight_norms = KERNEL(conv2d_weight_norms);
     table->conv2d_weight_gradient =
         direct ? KERNEL(conv2d_weight_gradient_direct) : conv2d_weight_gradient;
     table->conv2d_prepared_count = direct ? no_prepared_count : conv2d_prepared_count;

@@ -13,6 +13,10 @@ void KERNEL(conv2d_input_gradient_direct)(const ConvShape *shape, const float *d
 void KERNEL(conv2d_weight_gradient_direct)(const ConvShape *shape, const float *x, const float *dy,
                                            float *dweight);
 
+// conv_norms.c
+void KERNEL(conv2d_weight_norms)(const ConvShape *shape, const float *x, const float *dy,
+                                 float *squares);
+
 // conv_winograd.c: kernel 3x3 or 5x5, stride 1, dilation 1, channels in multiples of
 // WINOGRAD_CHANNELS.
 // The weights' spectra are made of `weight` unless they are given as `prepared`. Of the input

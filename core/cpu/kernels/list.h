@@ -12,6 +12,7 @@ void KERNEL(enter_elementwise)(Kernels *table);
 void KERNEL(enter_reduce)(Kernels *table);
 void KERNEL(enter_loss)(Kernels *table);
 void KERNEL(enter_norm)(Kernels *table);
+void KERNEL(enter_group_norm)(Kernels *table);
 void KERNEL(enter_pool)(Kernels *table);
 void KERNEL(enter_resample)(Kernels *table);
 void KERNEL(enter_noise)(Kernels *table);

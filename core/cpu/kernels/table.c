@@ -20,6 +20,7 @@ void KERNEL(enter_all)(Kernels *table, ConvPath path)
     KERNEL(enter_reduce)(table);
     KERNEL(enter_loss)(table);
     KERNEL(enter_norm)(table);
+    KERNEL(enter_group_norm)(table);
     KERNEL(enter_pool)(table);
     KERNEL(enter_resample)(table);
     KERNEL(enter_noise)(table);

@@ -1,0 +1,36 @@
+// The papers' figures and studies by name: each trains what it needs, measures, and draws. One file
+// for each family in experiments/studies/, one line in the table of figure.c.
+#ifndef SIEVE_EXPERIMENTS_FIGURE_H
+#define SIEVE_EXPERIMENTS_FIGURE_H
+
+#include "core/file.h"
+#include "experiments/plot/drawing.h"
+
+typedef struct FigureRequest {
+    uint64_t seed;
+    bool quiet;
+} FigureRequest;
+
+// Draws the figure (the caller's) and appends what was measured for it as lines of text.
+typedef Drawing *DrawFigure(const FigureRequest *request, Text *numbers);
+
+typedef enum FigureKind { FIGURE_OF_PAPER, FIGURE_STUDY } FigureKind;
+
+// Appends the names and titles of this kind, a line each.
+void figure_list(FigureKind kind, Text *out);
+
+// Whether there is one of this name; else a sentence that lists the names.
+bool figure_check(FigureKind kind, const char *name, Error *error);
+
+// Writes DIRECTORY/figures/NAME.svg and .png ("/" in the name becomes "-"); appends the numbers and
+// the paths to out.
+bool figure_make(FigureKind kind, const char *name, const char *directory,
+                 const FigureRequest *request, Text *out, Error *error);
+
+// experiments/studies/
+DrawFigure figure_none_3;                // trigger_patterns.c
+DrawFigure figure_none_6, figure_none_7; // decision_regions.c
+DrawFigure study_linearity;              // linearity.c
+DrawFigure study_hyperplane;             // hyperplane.c
+
+#endif
