@@ -65,6 +65,7 @@ typedef struct TrainingStage {
     // The loss where it is another one, from the class scores; NULL: cross_entropy(logits, labels).
     Tensor *(*loss)(void *context, const Step *step, Tensor *logits);
     void *context;
+    const Observer *observer; // sees each step's forward pass; NULL: nobody
 } TrainingStage;
 
 bool training_stage(TrainingDefense *defense, const TrainingStage *stage, Error *error);
@@ -80,6 +81,7 @@ bool training_findings(TrainingDefense *defense, Json *finding, const bool *remo
 const TrainingDefenseMethod *training_defense_find(const char *name);
 const TrainingDefenseMethod *training_defense_at(int i);
 
-extern const TrainingDefenseMethod defense_none;
+extern const TrainingDefenseMethod defense_none, defense_activation_clustering, defense_abl,
+    defense_nad;
 
 #endif
