@@ -51,7 +51,7 @@ $(BUILD)/op_check $(BUILD)/model_check: $(BUILD)/%: $(BUILD)/tests/%.o $(BUILD)/
 $(BUILD)/tests/core/test_operators $(BUILD)/tests/core/test_image_operators: $(BUILD)/tests/core/trial.o $(BUILD)/tests/core/reference.o
 
 $(BUILD)/tests/experiments/test_attack $(BUILD)/tests/experiments/test_attack_blended $(BUILD)/tests/experiments/test_attack_wanet \
-$(BUILD)/tests/experiments/test_attack_input_aware $(BUILD)/tests/experiments/test_poisoned_set: $(BUILD)/tests/experiments/attack_trial.o
+$(BUILD)/tests/experiments/test_pgd $(BUILD)/tests/experiments/test_attack_input_aware $(BUILD)/tests/experiments/test_poisoned_set: $(BUILD)/tests/experiments/attack_trial.o
 $(BUILD)/tests/cuda/test_training_step: $(BUILD)/tests/golden.o
 $(BUILD)/tests/cuda/test_emulator: $(BUILD)/tests/cuda/faulty.emulated.o
 

@@ -131,6 +131,7 @@ bool attack_restore(Attack *attack, bool with_optimizers, const Safetensors *fil
                     Error *error);
 
 extern const AttackMethod attack_none, attack_badnet_plus, attack_noise_bi_plus,
-    attack_image_bi_plus, attack_input_aware, attack_wanet, attack_badnets;
+    attack_image_bi_plus, attack_input_aware, attack_wanet, attack_badnets,
+    attack_label_consistent;
 
 #endif
