@@ -22,7 +22,7 @@ static const Setting settings[] = {
     {"epochs", 20, 20, "of distillation", {1, 1e5, true}},
     {"lower_at", 2, 2, "epoch of both from which on the learning rate is a tenth", {0, 1e5, true}},
     {"batch_size", 64, 64, "images in a step", {1, 1e6, true}},
-    {"learning_rate", 0.1, 0.1, "of SGD", {0, 1e3, false}},
+    {"learning_rate", 0.01, 0.1, "of SGD", {0, 1e3, false}},
     {"momentum", 0.9, 0.9, "of SGD (Nesterov's)", {0, 0.9999, false}},
     {"weight_decay", 1e-4, 1e-4, "of SGD", {0, 1e3, false}},
     {"beta_low", 500, 500, "beta of the lowest of the three maps", {0, 1e9, false}},
@@ -120,9 +120,27 @@ static bool distill(TrainingDefense *d, const Classifier *teacher, const uint32_
     return training_stage(d, &stage, error);
 }
 
+// Whether the network shows maps to compare.
+static bool has_maps(const Classifier *c)
+{
+    AttentionMaps maps = {0};
+    Observer observer = {attention_see, &maps};
+    Tape *tape = tape_create(cpu_kernels());
+    Tensor *x = tape_tensor(tape, SHAPE(1, c->height, c->width, c->channels));
+    for (int64_t i = 0; i < x->count; i++) x->data[i] = 0;
+    tape_record(tape, false);
+    tape_observe(tape, &observer);
+    classify(c, x, (Mode){0});
+    tape_free(tape);
+    return maps.count > 0;
+}
+
 static bool train_nad(TrainingDefense *d, Error *error)
 {
     int64_t count;
+    if (!has_maps(d->classifier))
+        return fail(error, "nad: %s has no maps (it is no convolutional network)",
+                    d->classifier->name);
     uint32_t *samples = clean_samples(d, &count);
     Classifier *teacher = classifier_copy(d->classifier, error);
     bool ok = teacher != NULL;

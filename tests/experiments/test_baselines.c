@@ -362,6 +362,16 @@ static void the_student_starts_as_the_poisoned_classifier(void)
     destroy(&t);
 }
 
+static void a_model_without_maps_is_refused(void)
+{
+    Error error = {0};
+    Trial t;
+    create(&t, "nad", 0, NULL);
+    check(!t.defense.method->train(&t.defense, &error) && strstr(error.message, "mlp"), "'%s'",
+          error.message);
+    destroy(&t);
+}
+
 int main(int argc, char **argv)
 {
     static const Test tests[] = {
@@ -374,6 +384,7 @@ int main(int argc, char **argv)
         {"isolated_samples_are_unlearnt", isolated_samples_are_unlearnt},
         {"without_isolation_there_are_two_stages", without_isolation_there_are_two_stages},
         {"the_student_starts_as_the_poisoned_classifier",
-         the_student_starts_as_the_poisoned_classifier}};
+         the_student_starts_as_the_poisoned_classifier},
+        {"a_model_without_maps_is_refused", a_model_without_maps_is_refused}};
     return TESTS_RUN(tests);
 }
