@@ -39,7 +39,8 @@ static void see(void *context, const Tensor *weight, Tensor *result)
 {
     Adaptive *own = context;
     bool convolution = weight && weight->rank == 4;
-    if (convolution && own->layers < MOST_LAYERS) own->maps[own->layers++] = result;
+    if (convolution && own->layers < MOST_LAYERS)
+        own->maps[own->layers++] = scale(1, result); // the network may write over its own
 }
 
 static bool create(Attack *attack, Error *error)
