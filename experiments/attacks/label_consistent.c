@@ -27,12 +27,12 @@ enum { PATTERN = 3, AT_ONCE = 64 };
 
 // clang-format off
 static const Setting settings[] = {
-    {"rate", 0.5, 0.05, "poisoning rate: share of the target class's images", {0, 1, false}},
+    {"rate", 0.9, 0.05, "poisoning rate: share of the target class's images", {0, 1, false}},
     {"norm", 2, 2, "of the ball: 2, or 0 for the maximum norm", {0, 2, true}},
     {"epsilon", 1200, 1200, "the ball's radius, of pixels in 0..255 (maximum norm: 8, 16, 32)", {0, 1e6, false}},
     {"steps", 20, 100, "of PGD", {0, 1e5, true}},
     {"step", 0, 0, "of PGD, of pixels in 0..255; 0: 2.5 epsilon / steps", {0, 1e6, false}},
-    {"corners", 0, 0, "1: the trigger is in all four corners; 0: at the bottom right", {0, 1, true}},
+    {"corners", 1, 0, "1: the trigger is in all four corners; 0: at the bottom right", {0, 1, true}},
     {"size", 3, 3, "side of a trigger in pixels", {1, 1e4, true}},
     {"epochs", 2, 30, "of training R", {1, 1e5, true}},
     {"training_images", 2000, 0, "that R is trained on; 0: all", {0, 1e9, true}},
