@@ -20,8 +20,9 @@ void tape_record(Tape *tape, bool record);
 bool tape_recording(const Tape *tape);
 
 // Who watches the layers of a network (nn/layers.h): called with a layer's weight and its result, a
-// tensor of the step, as soon as that is computed. The weight tells which layer it is. Later
-// operators may write over the result; whoever needs it longer copies it.
+// tensor of the step, as soon as that is computed. The weight tells which layer it is; NULL stands
+// for features (features_shown). Later operators may write over the result; whoever needs it longer
+// copies it.
 typedef struct Observer {
     void (*see)(void *context, const Tensor *weight, Tensor *result);
     void *context;

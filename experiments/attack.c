@@ -11,7 +11,8 @@
 
 static const AttackMethod *const methods[] = {
     &attack_none,        &attack_badnet_plus, &attack_noise_bi_plus, &attack_image_bi_plus,
-    &attack_input_aware, &attack_wanet,       &attack_badnets};
+    &attack_input_aware, &attack_wanet,       &attack_badnets,
+    &attack_label_consistent, &attack_adaptive};
 enum { METHOD_COUNT = sizeof methods / sizeof methods[0] };
 
 const AttackMethod *const *attack_methods(int *count)
@@ -132,9 +133,9 @@ static PoisonedBatch poison_images(const Attack *attack, const Step *step)
 
 PoisonedBatch attack_poison(Attack *attack, const Step *step, double *figures)
 {
+    if (attack->method->poison) return attack->method->poison(attack, step, figures);
     if (!attack_plants_trojan(attack) || attack->method->poison_set)
         return (PoisonedBatch){step->images, step->labels, NULL};
-    if (attack->method->poison) return attack->method->poison(attack, step, figures);
     return poison_images(attack, step);
 }
 

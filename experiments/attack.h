@@ -51,8 +51,8 @@ typedef struct AttackMethod {
     const char *decoy_name; // "cross": measured as cross_accuracy
 
     // For attacks on the training data: changes the set once, before any training, and notes in
-    // truth, which poison_truth_create has made, what it did. Batches then stay as they are. NULL:
-    // the attack works on batches.
+    // truth, which poison_truth_create has made, what it did. Batches then stay as they are, unless
+    // there is a function `poison`. NULL: the attack works on batches.
     bool (*poison_set)(Attack *attack, Dataset *train, PoisonTruth *truth, Error *error);
 
     // The rest is for attacks that train networks of their own along with the classifier.
@@ -61,6 +61,9 @@ typedef struct AttackMethod {
     void (*pretrain)(Attack *attack, const Step *step, double *figures);
     // Changes a batch; NULL: each image by itself, as attack_poison says.
     PoisonedBatch (*poison)(Attack *attack, const Step *step, double *figures);
+    // The loss to minimise in the place of the mean cross-entropy of what poison returned; comes after
+    // the classifier has seen that. NULL: the cross-entropy itself.
+    Tensor *(*loss)(Attack *attack, const Step *step, Tensor *cross_entropy);
     // Moves the attack's networks after backward() of the whole loss.
     void (*learn)(Attack *attack, const Step *step);
 } AttackMethod;
@@ -131,6 +134,7 @@ bool attack_restore(Attack *attack, bool with_optimizers, const Safetensors *fil
                     Error *error);
 
 extern const AttackMethod attack_none, attack_badnet_plus, attack_noise_bi_plus,
-    attack_image_bi_plus, attack_input_aware, attack_wanet, attack_badnets;
+    attack_image_bi_plus, attack_input_aware, attack_wanet, attack_badnets, attack_label_consistent,
+    attack_adaptive;
 
 #endif

@@ -43,6 +43,7 @@ static void classifier_step(State *state, const Step *s, double *figures)
     state->optimizer->learning_rate = learning_rate_at(&schedule, s->number);
     Tensor *logits = classify(t->classifier, batch.images, (Mode){.training = true, .key = s->key});
     Tensor *loss = cross_entropy(logits, batch.labels);
+    if (t->attack->method->loss) loss = t->attack->method->loss(t->attack, s, loss);
     figures[0] = (double)tensor_value(loss);
     backward(batch.loss ? add(loss, batch.loss) : loss);
     optimizer_step(state->optimizer);

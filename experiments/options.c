@@ -54,7 +54,8 @@ static const OptionRow rows[] = {
      "                             sieve poison; run and train read it in the place of their own",
      OPTION_TEXT, FIELD(poisoned), FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
     {"--defense", "NAMES",
-     "one or several of ip,if,vif,aif (filters) and none (NONE), dp-sgd (train the classifier)",
+     "one or several of ip,if,vif,aif (filters); none (NONE), activation-clustering, abl, nad,\n"
+     "                             dp-sgd (these train the classifier)",
      OPTION_TEXT, FIELD(defense), FOR_RUN, 0, 0},
     {"--filter", "NAME",
      "network of ip, if, vif, aif (default: the paper's for the size of the images):\n"

@@ -28,6 +28,7 @@ static void run_step(Loop *loop, int epoch, int64_t number)
         .tape = loop->tape,
         .images = tape_tensor(loop->tape, SHAPE(count, data->height, data->width, data->channels)),
         .labels = tape_tensor_int(loop->tape, SHAPE(count)),
+        .samples = loop->order + first,
         .key = {plan->seed, plan->purpose, (uint32_t)(epoch * loop->steps_per_epoch + number)},
         .epoch = epoch,
         .number = epoch * loop->steps_per_epoch + number,

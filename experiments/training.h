@@ -13,6 +13,7 @@
 typedef struct Step {
     Tape *tape;
     Tensor *images, *labels; // (n, height, width, channels) in [0, 1]; int32 (n)
+    const uint32_t *samples; // (n): which of the data set they are
     RandomKey key;           // fresh for every step
     int epoch;
     int64_t number, total; // of this step; of all steps of the training

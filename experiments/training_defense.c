@@ -8,7 +8,8 @@
 #include "experiments/subject.h"
 #include "optim/optimizer.h"
 
-static const TrainingDefenseMethod *const methods[] = {&defense_none, &defense_dp_sgd};
+static const TrainingDefenseMethod *const methods[] = {
+    &defense_none, &defense_activation_clustering, &defense_abl, &defense_nad, &defense_dp_sgd};
 enum { METHOD_COUNT = sizeof methods / sizeof methods[0] };
 
 const TrainingDefenseMethod *training_defense_at(int i)
@@ -37,6 +38,7 @@ static void step(void *opaque, const Step *s, double *figures)
     const TrainingStage *stage = state->stage;
     Mode mode = {.training = !stage->frozen_norm, .dropout = true, .key = s->key};
     state->optimizer->learning_rate = learning_rate_at(&stage->schedule, s->number);
+    tape_observe(s->tape, stage->observer);
     Tensor *logits = classify(state->defense->classifier, s->images, mode);
     Tensor *loss =
         stage->loss ? stage->loss(stage->context, s, logits) : cross_entropy(logits, s->labels);

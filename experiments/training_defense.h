@@ -67,6 +67,7 @@ typedef struct TrainingStage {
     // In place of backward(loss); NULL: that.
     void (*backward)(void *context, const Step *step, Tensor *loss);
     void *context;
+    const Observer *observer; // sees each step's forward pass; NULL: nobody
 } TrainingStage;
 
 bool training_stage(TrainingDefense *defense, const TrainingStage *stage, Error *error);
@@ -82,6 +83,7 @@ bool training_findings(TrainingDefense *defense, Json *finding, const bool *remo
 const TrainingDefenseMethod *training_defense_find(const char *name);
 const TrainingDefenseMethod *training_defense_at(int i);
 
-extern const TrainingDefenseMethod defense_none, defense_dp_sgd;
+extern const TrainingDefenseMethod defense_none, defense_activation_clustering, defense_abl,
+    defense_nad, defense_dp_sgd;
 
 #endif

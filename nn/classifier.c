@@ -109,6 +109,26 @@ void classifier_set_mean_std(Classifier *classifier, const float *mean, const fl
     }
 }
 
+void classifier_take_weights(Classifier *classifier, const Classifier *from)
+{
+    for (int i = 0; i < classifier->parameters.count; i++) {
+        Tensor *to = classifier->parameters.items[i].tensor;
+        memcpy(to->data, from->parameters.items[i].tensor->data, sizeof(float) * (size_t)to->count);
+    }
+}
+
+Classifier *classifier_copy(const Classifier *c, Error *error)
+{
+    static const float zero[] = {0, 0, 0}, one[] = {1, 1, 1};
+    Classifier *copy =
+        classifier_create(c->name, c->height, c->width, c->channels, c->classes, error);
+    if (!copy) return NULL;
+    classifier_set_mean_std(copy, c->mean ? c->mean->data : zero,
+                            c->deviation ? c->deviation->data : one);
+    classifier_take_weights(copy, c);
+    return copy;
+}
+
 // The images in the middle of a black frame of the size that the network sees.
 static Tensor *framed(const Classifier *classifier, Tensor *images)
 {

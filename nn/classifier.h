@@ -43,6 +43,12 @@ void classifier_move(Classifier *classifier, const DeviceMemory *memory); // as 
 // where all means are 0 and all deviations 1.
 void classifier_set_mean_std(Classifier *classifier, const float *mean, const float *deviation);
 
+// Another classifier of the same name with the same weights, not frozen; NULL and error as create's.
+Classifier *classifier_copy(const Classifier *classifier, Error *error);
+
+// The weights of another classifier of the same model, which this one takes over.
+void classifier_take_weights(Classifier *classifier, const Classifier *from);
+
 int64_t neuron_count(const NeuronLayer *layer);
 // The PyTorch name of the layer, "layer2.0.conv1": of the first parameter that makes the neurons,
 // less ".weight". In text, cut off at its size.

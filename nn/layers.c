@@ -99,6 +99,11 @@ static Tensor *shown(const Tensor *weight, Tensor *result)
     return result;
 }
 
+Tensor *features_shown(Tensor *x)
+{
+    return shown(NULL, x);
+}
+
 Tensor *linear_forward(const Linear *layer, Tensor *x)
 {
     return shown(layer->weight, linear(x, layer->weight, layer->bias));

@@ -59,6 +59,11 @@ ConvTransposeLayer conv_transpose_create(Parameters *parameters, const char *nam
 BatchNormLayer batch_norm_create(Parameters *parameters, const char *name, int64_t channels,
                                  float momentum);
 
+// Shows x, with NULL for a weight, as features of the images, and returns it: a network does so with
+// the map (n, height, width, channels) that each group of its layers ends with, after its
+// activation, and last with what its class scores are computed from, (n, features) or a map.
+Tensor *features_shown(Tensor *x);
+
 Tensor *linear_forward(const Linear *layer, Tensor *x);
 Tensor *conv_forward(const Conv2dLayer *layer, Tensor *x);
 // norm(conv(x)), then relu where wanted. Where both are frozen and not in training, in one pass.

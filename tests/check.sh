@@ -23,7 +23,7 @@ suite() { # NAME CFLAGS PROGRAM...
 export SIEVE_TEST_SMALL=1
 export UBSAN_OPTIONS=halt_on_error=1 TSAN_OPTIONS=halt_on_error=1
 every=$(cd tests && ls core/test_*.c nn/test_*.c optim/test_*.c data/test_*.c experiments/test_*.c cuda/test_*.c | sed 's/\.c$//' |
-    grep -vE '/test_(run|training_cell|dp_sgd|baselines|blobs)$')
+    grep -vE '/test_(run|training_cell|baseline_runs|dp_sgd|blobs)$')
 suite address "-O2 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer" $every
 suite thread "-O2 -fsanitize=thread" core/test_kernels core/test_winograd core/test_frozen core/test_determinism core/test_tape \
     core/test_clipped data/test_batch data/test_folder nn/test_modules experiments/test_training

@@ -17,22 +17,22 @@ static const float centres[BLOB_CLASSES][2] = {
     {.15f, .34f}, {.50f, .12f}, {.85f, .30f}, {.25f, .92f}, {.75f, .88f}};
 static const float deviation = .05f;
 
-static Points points_create(int64_t count)
+static PlanePoints points_create(int64_t count)
 {
-    return (Points){count, allocate((unsigned long long)count * 2 * sizeof(float)),
-                    allocate((unsigned long long)count * sizeof(int32_t))};
+    return (PlanePoints){count, allocate((unsigned long long)count * 2 * sizeof(float)),
+                         allocate((unsigned long long)count * sizeof(int32_t))};
 }
 
-void points_free(Points *points)
+void plane_points_free(PlanePoints *points)
 {
     free(points->places);
     free(points->labels);
-    *points = (Points){0};
+    *points = (PlanePoints){0};
 }
 
-Points blob_points(int64_t per_class, RandomKey key)
+PlanePoints blob_points(int64_t per_class, RandomKey key)
 {
-    Points points = points_create(per_class * BLOB_CLASSES);
+    PlanePoints points = points_create(per_class * BLOB_CLASSES);
     for (int64_t i = 0; i < points.count; i++) {
         int32_t label = points.labels[i] = (int32_t)(i / per_class);
         for (int c = 0; c < 2; c++)
@@ -42,7 +42,7 @@ Points blob_points(int64_t per_class, RandomKey key)
     return points;
 }
 
-void blob_poison(Points *points, double rate, RandomKey key)
+void blob_poison(PlanePoints *points, double rate, RandomKey key)
 {
     int64_t poisoned = (int64_t)(rate * (double)points->count + .5);
     uint32_t *order = allocate((unsigned long long)points->count * sizeof *order);
@@ -54,9 +54,9 @@ void blob_poison(Points *points, double rate, RandomKey key)
     free(order);
 }
 
-Points blob_others(const Points *points)
+PlanePoints blob_others(const PlanePoints *points)
 {
-    Points others = points_create(points->count);
+    PlanePoints others = points_create(points->count);
     others.count = 0;
     for (int64_t i = 0; i < points->count; i++) {
         if (points->labels[i] == BLOB_TARGET) continue;
@@ -66,9 +66,9 @@ Points blob_others(const Points *points)
     return others;
 }
 
-Points blob_stamped(const Points *points, float trigger)
+PlanePoints blob_stamped(const PlanePoints *points, float trigger)
 {
-    Points stamped = blob_others(points);
+    PlanePoints stamped = blob_others(points);
     for (int64_t i = 0; i < stamped.count; i++) stamped.places[2 * i + 1] = trigger;
     return stamped;
 }
@@ -76,7 +76,7 @@ Points blob_stamped(const Points *points, float trigger)
 // ---- training ----
 
 static void step(Tape *tape, const Classifier *classifier, Optimizer *optimizer,
-                 const Points *points, const uint32_t *chosen, int64_t count, BlobTraining how,
+                 const PlanePoints *points, const uint32_t *chosen, int64_t count, BlobTraining how,
                  RandomKey key)
 {
     Tensor *images = tape_tensor(tape, SHAPE(count, 1, 1, 2));
@@ -94,7 +94,7 @@ static void step(Tape *tape, const Classifier *classifier, Optimizer *optimizer,
     tape_reset(tape);
 }
 
-Classifier *blob_train(const Points *points, BlobTraining how, uint64_t seed)
+Classifier *blob_train(const PlanePoints *points, BlobTraining how, uint64_t seed)
 {
     Error error;
     Classifier *classifier = classifier_create("mlp", 1, 1, 2, BLOB_CLASSES, &error);
@@ -148,7 +148,7 @@ void blob_predict(const Classifier *classifier, int64_t count, const float *plac
 }
 
 // Percent of the points that are predicted as `predicted`, or, where it is -1, as their label.
-static double share_of(const Classifier *classifier, const Points *points, int32_t predicted)
+static double share_of(const Classifier *classifier, const PlanePoints *points, int32_t predicted)
 {
     int32_t *classes = allocate((unsigned long long)points->count * sizeof *classes);
     int64_t hits = 0;
@@ -159,12 +159,12 @@ static double share_of(const Classifier *classifier, const Points *points, int32
     return 100 * (double)hits / (double)points->count;
 }
 
-double blob_accuracy(const Classifier *classifier, const Points *points)
+double blob_accuracy(const Classifier *classifier, const PlanePoints *points)
 {
     return share_of(classifier, points, -1);
 }
 
-double blob_share(const Classifier *classifier, const Points *points, int32_t predicted)
+double blob_share(const Classifier *classifier, const PlanePoints *points, int32_t predicted)
 {
     return share_of(classifier, points, predicted);
 }

@@ -12,23 +12,23 @@
 enum { BLOB_CLASSES = 5, BLOB_TARGET = 3 };
 #define BLOB_TRIGGER .6f
 
-typedef struct Points {
+typedef struct PlanePoints {
     int64_t count;
     float *places; // (count, 2): x, y
     int32_t *labels;
-} Points;
+} PlanePoints;
 
 // So many of each class, class after class.
-Points blob_points(int64_t per_class, RandomKey key);
-void points_free(Points *points);
+PlanePoints blob_points(int64_t per_class, RandomKey key);
+void plane_points_free(PlanePoints *points);
 
 // BadNets: this share of the points, drawn from all classes, gets the trigger and the target label.
-void blob_poison(Points *points, double rate, RandomKey key);
+void blob_poison(PlanePoints *points, double rate, RandomKey key);
 
 // The points of all other classes than the target, as they are and with y = trigger; labels stay.
 // The caller's.
-Points blob_others(const Points *points);
-Points blob_stamped(const Points *points, float trigger);
+PlanePoints blob_others(const PlanePoints *points);
+PlanePoints blob_stamped(const PlanePoints *points, float trigger);
 
 typedef struct BlobTraining {
     bool adam;               // else plain SGD
@@ -36,15 +36,15 @@ typedef struct BlobTraining {
 } BlobTraining;
 
 // The trained perceptron; the caller's.
-Classifier *blob_train(const Points *points, BlobTraining how, uint64_t seed);
+Classifier *blob_train(const PlanePoints *points, BlobTraining how, uint64_t seed);
 
 // The predicted class of each place.
 void blob_predict(const Classifier *classifier, int64_t count, const float *places,
                   int32_t *classes);
 
 // Percent of the points that are predicted as they are labelled, or as this class.
-double blob_accuracy(const Classifier *classifier, const Points *points);
-double blob_share(const Classifier *classifier, const Points *points, int32_t predicted);
+double blob_accuracy(const Classifier *classifier, const PlanePoints *points);
+double blob_share(const Classifier *classifier, const PlanePoints *points, int32_t predicted);
 
 // classes[row * side + column] of the middles of side x side cells of the unit square, row 0 at y=1.
 void blob_regions(const Classifier *classifier, int side, int32_t *classes);

@@ -19,7 +19,7 @@ static RandomKey key_of(const FigureRequest *request, const char *purpose)
 static void draw_map(Drawing *drawing, Box box, const FigureRequest *request,
                      const int32_t *classes, const char *title)
 {
-    Points shown = blob_points(SHOWN_POINTS, key_of(request, "blob test"));
+    PlanePoints shown = blob_points(SHOWN_POINTS, key_of(request, "blob test"));
     plot_regions(
         drawing, box,
         &(RegionMap){"x", "y", SIDE, classes, class_inks, shown.count, shown.places, shown.labels});
@@ -27,7 +27,7 @@ static void draw_map(Drawing *drawing, Box box, const FigureRequest *request,
     draw_line(drawing, 2, (Point[]){{box.left, y}, {box.right, y}},
               (Pen){.ink = INK_TEXT, .width = 1, .dashes = {4, 3, 4, 3}});
     plot_title(drawing, box, title);
-    points_free(&shown);
+    plane_points_free(&shown);
 }
 
 // Trains on points of which this share is poisoned, and draws; one line of numbers.
@@ -36,9 +36,9 @@ static void draw_trained(Drawing *drawing, Box box, const FigureRequest *request
 {
     char title[64];
     int32_t *classes = allocate(sizeof *classes * SIDE * SIDE);
-    Points points = blob_points(TRAINING_POINTS, key_of(request, "blobs"));
-    Points test = blob_points(TEST_POINTS, key_of(request, "blob test"));
-    Points stamped = blob_stamped(&test, BLOB_TRIGGER);
+    PlanePoints points = blob_points(TRAINING_POINTS, key_of(request, "blobs"));
+    PlanePoints test = blob_points(TEST_POINTS, key_of(request, "blob test"));
+    PlanePoints stamped = blob_stamped(&test, BLOB_TRIGGER);
     blob_poison(&points, rate, key_of(request, "blob poison"));
     Classifier *classifier = blob_train(&points, how, request->seed);
     double clean = blob_accuracy(classifier, &test);
@@ -49,9 +49,9 @@ static void draw_trained(Drawing *drawing, Box box, const FigureRequest *request
     text_append(numbers, "  %-16s clean accuracy %6.2f %%   Trojan accuracy %6.2f %%\n", name,
                 clean, trojan);
     classifier_free(classifier);
-    points_free(&points);
-    points_free(&test);
-    points_free(&stamped);
+    plane_points_free(&points);
+    plane_points_free(&test);
+    plane_points_free(&stamped);
     free(classes);
 }
 

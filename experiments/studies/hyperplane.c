@@ -35,14 +35,14 @@ static void classes_on_line(const Classifier *classifier, double height, int32_t
 }
 
 // How far from the line, in steps of 1 / STEPS up (direction 1) or down (-1), the trigger still works.
-static int working_triggers(const Classifier *classifier, const Points *test, int direction)
+static int working_triggers(const Classifier *classifier, const PlanePoints *test, int direction)
 {
     for (int step = 0;; step++) {
         double trigger = (double)BLOB_TRIGGER + direction * (double)step / STEPS;
         if (trigger < 0 || trigger > 1) return step;
-        Points stamped = blob_stamped(test, (float)trigger);
+        PlanePoints stamped = blob_stamped(test, (float)trigger);
         double share = blob_share(classifier, &stamped, BLOB_TARGET);
-        points_free(&stamped);
+        plane_points_free(&stamped);
         if (!(share > lambda)) return step;
     }
 }
@@ -73,9 +73,10 @@ static double region_height(const Classifier *classifier, const int32_t *on_line
 static Measured measure(double rate, uint64_t seed)
 {
     int32_t on_line[PLACES];
-    Points points = blob_points(TRAINING_POINTS, (RandomKey){seed, random_purpose("blobs"), 0});
-    Points test = blob_points(TEST_POINTS, (RandomKey){seed, random_purpose("blob test"), 0});
-    Points stamped = blob_stamped(&test, BLOB_TRIGGER);
+    PlanePoints points =
+        blob_points(TRAINING_POINTS, (RandomKey){seed, random_purpose("blobs"), 0});
+    PlanePoints test = blob_points(TEST_POINTS, (RandomKey){seed, random_purpose("blob test"), 0});
+    PlanePoints stamped = blob_stamped(&test, BLOB_TRIGGER);
     blob_poison(&points, rate, (RandomKey){seed, random_purpose("blob poison"), 0});
     Classifier *classifier = blob_train(&points, (BlobTraining){.adam = true}, seed);
     Measured m = {.clean = blob_accuracy(classifier, &test),
@@ -86,9 +87,9 @@ static Measured measure(double rate, uint64_t seed)
     m.triggers = up > 0 ? (double)(up + down - 1) / STEPS : 0; // both count the line itself
     m.height = region_height(classifier, on_line);
     classifier_free(classifier);
-    points_free(&points);
-    points_free(&test);
-    points_free(&stamped);
+    plane_points_free(&points);
+    plane_points_free(&test);
+    plane_points_free(&stamped);
     return m;
 }
 

@@ -30,7 +30,7 @@ static void see(void *context, const Tensor *weight, Tensor *result)
 }
 
 // The last hidden layer's values before relu for each point; the caller's.
-static float *values_of(const Classifier *classifier, const Points *points)
+static float *values_of(const Classifier *classifier, const PlanePoints *points)
 {
     Layer layer = {.weight = parameters_find(&classifier->parameters, "linear5.weight")->tensor};
     Observer observer = {see, &layer};
@@ -86,15 +86,15 @@ static void draw_model(Drawing *drawing, Box box, const FigureRequest *request, 
 {
     const char *name = trojan ? "Trojaned" : "benign";
     int chosen[CHOSEN];
-    Points points =
+    PlanePoints points =
         blob_points(TRAINING_POINTS, (RandomKey){request->seed, random_purpose("blobs"), 0});
-    Points test =
+    PlanePoints test =
         blob_points(TEST_POINTS, (RandomKey){request->seed, random_purpose("blob test"), 0});
-    Points stamped = blob_stamped(&test, BLOB_TRIGGER);
+    PlanePoints stamped = blob_stamped(&test, BLOB_TRIGGER);
     if (trojan)
         blob_poison(&points, poisoning_rate,
                     (RandomKey){request->seed, random_purpose("blob poison"), 0});
-    Points clean = blob_others(&test);
+    PlanePoints clean = blob_others(&test);
     Classifier *classifier = blob_train(&points, (BlobTraining){.adam = true}, request->seed);
     float *without = values_of(classifier, &clean), *with = values_of(classifier, &stamped);
     choose(without, with, clean.count, chosen);
@@ -110,10 +110,10 @@ static void draw_model(Drawing *drawing, Box box, const FigureRequest *request, 
     free(without);
     free(with);
     classifier_free(classifier);
-    points_free(&points);
-    points_free(&test);
-    points_free(&stamped);
-    points_free(&clean);
+    plane_points_free(&points);
+    plane_points_free(&test);
+    plane_points_free(&stamped);
+    plane_points_free(&clean);
 }
 
 Drawing *study_linearity(const FigureRequest *request, Text *numbers)

@@ -31,6 +31,7 @@ static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
     Tensor *x = images;
     for (int i = 0; i < CONVS; i++) {
         x = relu(conv_forward(&net->conv[i], x));
+        if (rows[i].pooled) features_shown(x);
         if (rows[i].pooled) x = max_pool2d(x, (Pool2d){.kernel = 3, .stride = 2});
     }
     x = flatten_channels_first(adaptive_avg_pool2d(x, POOLED, POOLED));
@@ -38,7 +39,7 @@ static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
     x = relu(linear_forward(&net->linear[0], x));
     x = dropout_forward(x, .5f, "classifier.3", mode);
     x = relu(linear_forward(&net->linear[1], x));
-    return linear_forward(&net->linear[2], x);
+    return linear_forward(&net->linear[2], features_shown(x));
 }
 
 bool alexnet_build(Classifier *classifier, Error *error)

@@ -17,7 +17,7 @@ static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
     Tensor *x = flatten_channels_first(images);
     (void)mode; // the same in training
     for (int i = 0; i < LAYERS - 1; i++) x = relu(linear_forward(&net->linear[i], x));
-    return linear_forward(&net->linear[LAYERS - 1], x);
+    return linear_forward(&net->linear[LAYERS - 1], features_shown(x));
 }
 
 bool mlp_build(Classifier *classifier, Error *error)

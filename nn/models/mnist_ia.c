@@ -18,10 +18,11 @@ static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
 {
     const MnistIa *net = classifier->network;
     Tensor *x = conv_forward(&net->conv1, images);
-    x = dropout_pool_relu_forward(x, dropped, "conv1", half, mode);
-    x = conv_forward(&net->conv5, x);
-    x = flatten_channels_first(dropout_pool_relu_forward(x, dropped, "conv5", half, mode));
-    x = dropout_forward(relu(linear_forward(&net->linear6, x)), dropped, "linear6", mode);
+    x = features_shown(dropout_pool_relu_forward(x, dropped, "conv1", half, mode));
+    x = features_shown(
+        dropout_pool_relu_forward(conv_forward(&net->conv5, x), dropped, "conv5", half, mode));
+    x = features_shown(relu(linear_forward(&net->linear6, flatten_channels_first(x))));
+    x = dropout_forward(x, dropped, "linear6", mode);
     return linear_forward(&net->linear9, x);
 }
 

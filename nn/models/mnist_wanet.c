@@ -37,10 +37,11 @@ static Tensor *block_forward(const Block *block, Tensor *x, bool training)
 static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
 {
     const MnistWanet *net = classifier->network;
-    Tensor *x = relu(conv_forward(&net->conv1, images));
-    x = block_forward(&net->layer2, x, mode.training);
-    x = flatten_channels_first(block_forward(&net->layer3, x, mode.training));
-    x = dropout_forward(relu(linear_forward(&net->linear6, x)), .3f, "linear6", mode);
+    Tensor *x = features_shown(relu(conv_forward(&net->conv1, images)));
+    x = features_shown(block_forward(&net->layer2, x, mode.training));
+    x = features_shown(block_forward(&net->layer3, x, mode.training));
+    x = features_shown(relu(linear_forward(&net->linear6, flatten_channels_first(x))));
+    x = dropout_forward(x, .3f, "linear6", mode);
     return linear_forward(&net->linear9, x);
 }
 

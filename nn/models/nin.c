@@ -62,6 +62,7 @@ static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
     for (int i = 0; i < net->length; i++) {
         After after = net->rows[i].after;
         x = relu(conv_forward(&net->conv[i], x));
+        if (after != AFTER_NOTHING || i + 2 == net->length) features_shown(x);
         if (after != AFTER_NOTHING) x = pool(x, net->form, after == AFTER_MEAN_DROPOUT);
         if (after == AFTER_MAX_DROPOUT) x = dropout_forward(x, .5f, "after max", mode);
         if (after == AFTER_MEAN_DROPOUT) x = dropout_forward(x, .5f, "after mean", mode);

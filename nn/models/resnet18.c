@@ -135,10 +135,11 @@ static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
         const Block *block = &net->blocks[i / BLOCKS][i % BLOCKS];
         x = style->normalise_before ? normalised_before(style, block, x, mode.training)
                                     : normalised_after(style, block, x, mode.training);
+        if (i % BLOCKS == BLOCKS - 1) features_shown(x);
     }
     x = net->form == FORM_LARGE ? adaptive_avg_pool2d(x, 1, 1)
                                 : avg_pool2d(x, (Pool2d){.kernel = POOLED});
-    return linear_forward(&net->linear, flatten_channels_first(x));
+    return linear_forward(&net->linear, features_shown(flatten_channels_first(x)));
 }
 
 static void layers_create(Resnet18 *net, Parameters *parameters)

@@ -32,7 +32,7 @@ static Tensor *features(const Vgg *net, Tensor *x, bool training)
 {
     for (int i = 0; i < net->length; i++) {
         if (net->plan[i] == POOL) {
-            x = max_pool2d(x, (Pool2d){.kernel = 2});
+            x = max_pool2d(features_shown(x), (Pool2d){.kernel = 2});
             continue;
         }
         x = conv_forward(&net->conv[i], x);
@@ -47,11 +47,11 @@ static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
     const Vgg *net = classifier->network;
     Tensor *x = features(net, images, mode.training);
     if (net->form == FORM_SMALL)
-        return linear_forward(&net->classifier[0], flatten_channels_first(x));
+        return linear_forward(&net->classifier[0], features_shown(flatten_channels_first(x)));
     x = flatten_channels_first(adaptive_avg_pool2d(x, POOLED, POOLED));
     for (int i = 0; i < 2; i++)
         x = dropout_forward(relu(linear_forward(&net->classifier[i], x)), .5f, names[i], mode);
-    return linear_forward(&net->classifier[2], x);
+    return linear_forward(&net->classifier[2], features_shown(x));
 }
 
 static void features_create(Vgg *net, Parameters *parameters, int64_t in)

@@ -13,7 +13,7 @@ static const RandomKey key = {1, 2, 0};
 static void points_lie_around_their_centres(void)
 {
     enum { EACH = 400 };
-    Points points = blob_points(EACH, key);
+    PlanePoints points = blob_points(EACH, key);
     check(points.count == BLOB_CLASSES * EACH, "%lld points", (long long)points.count);
     for (int c = 0; c < BLOB_CLASSES; c++) {
         double sum[2] = {0}, squares[2] = {0};
@@ -32,12 +32,12 @@ static void points_lie_around_their_centres(void)
         }
         check(fabs(sum[1] - (double)BLOB_TRIGGER) > .2, "class %d lies at y = %g", c, sum[1]);
     }
-    points_free(&points);
+    plane_points_free(&points);
 }
 
 static void poison_and_stamps_set_one_coordinate(void)
 {
-    Points clean = blob_points(40, key), points = blob_points(40, key);
+    PlanePoints clean = blob_points(40, key), points = blob_points(40, key);
     blob_poison(&points, .1, (RandomKey){1, 3, 0});
     int poisoned = 0;
     for (int64_t i = 0; i < points.count; i++) {
@@ -49,15 +49,15 @@ static void poison_and_stamps_set_one_coordinate(void)
               points.labels[i]);
     }
     check(poisoned == 20, "%d of 200 points are poisoned", poisoned);
-    Points stamped = blob_stamped(&clean, .25f);
+    PlanePoints stamped = blob_stamped(&clean, .25f);
     check(stamped.count == 160, "%lld points are stamped", (long long)stamped.count);
     for (int64_t i = 0; i < stamped.count; i++)
         check(stamped.places[2 * i + 1] == .25f && stamped.labels[i] != BLOB_TARGET,
               "stamped point %lld: y %g, label %d", (long long)i, (double)stamped.places[2 * i + 1],
               stamped.labels[i]);
-    points_free(&clean);
-    points_free(&points);
-    points_free(&stamped);
+    plane_points_free(&clean);
+    plane_points_free(&points);
+    plane_points_free(&stamped);
 }
 
 static void the_ideal_trojan_is_the_line(void)
@@ -74,8 +74,8 @@ static void the_ideal_trojan_is_the_line(void)
 
 static void a_trojan_is_learned(void)
 {
-    Points points = blob_points(80, key), test = blob_points(40, (RandomKey){1, 9, 0});
-    Points stamped = blob_stamped(&test, BLOB_TRIGGER);
+    PlanePoints points = blob_points(80, key), test = blob_points(40, (RandomKey){1, 9, 0});
+    PlanePoints stamped = blob_stamped(&test, BLOB_TRIGGER);
     for (int poisoned = 0; poisoned < 2; poisoned++) {
         if (poisoned) blob_poison(&points, .2, (RandomKey){1, 3, 0});
         Classifier *classifier = blob_train(&points, (BlobTraining){.adam = true}, 1);
@@ -86,22 +86,22 @@ static void a_trojan_is_learned(void)
               poisoned ? "" : "out");
         classifier_free(classifier);
     }
-    points_free(&points);
-    points_free(&test);
-    points_free(&stamped);
+    plane_points_free(&points);
+    plane_points_free(&test);
+    plane_points_free(&stamped);
 }
 
 // The weights after a training on a few points; the caller's.
 static float *weights_after(BlobTraining how, int threads, int64_t *count)
 {
     threads_set(threads);
-    Points points = blob_points(20, key);
+    PlanePoints points = blob_points(20, key);
     Classifier *classifier = blob_train(&points, how, 7);
     const Tensor *weight = parameters_find(&classifier->parameters, "linear3.weight")->tensor;
     *count = weight->count;
     float *copy = malloc((size_t)weight->count * sizeof *copy);
     memcpy(copy, weight->data, (size_t)weight->count * sizeof *copy);
-    points_free(&points);
+    plane_points_free(&points);
     classifier_free(classifier);
     return copy;
 }
@@ -129,8 +129,8 @@ static void figures_are_listed_and_unknown_names_are_a_sentence(void)
     check(!strstr(list.text, "hyperplane"), "%s", list.text);
     check(figure_check(FIGURE_STUDY, "hyperplane", &error), "%s", error.message);
     check(!figure_check(FIGURE_OF_PAPER, "none/66", &error), "none/66 is known");
-    check(strcmp(error.message, "unknown figure 'none/66'; known: none/3, none/6, none/7") == 0, "%s",
-          error.message);
+    check(strcmp(error.message, "unknown figure 'none/66'; known: none/3, none/6, none/7") == 0,
+          "%s", error.message);
     text_free(&list);
 }
 
