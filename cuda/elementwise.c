@@ -1,4 +1,5 @@
 // Host side of kernels/elementwise.cu.
+#include "core/walk.h"
 #include "cuda/launch.h"
 
 // Four elements a thread.
@@ -30,20 +31,16 @@ static void unary_backward(UnaryOp op, float a, float b, int64_t count, const fl
 
 // ---- Arrays walked with two sets of steps ----
 
-static void walk_add(Walk *walk, int64_t size, int64_t first_step, int64_t second_step)
+// The device's form of a walk.
+static Walk narrowed(const StridedWalk *wide)
 {
-    int top = walk->rank - 1;
-    walk->count = index_of(walk->count * size);
-    if (size == 1) return;
-    if (top >= 0 && first_step == (int64_t)walk->shape[top] * walk->first_step[top] &&
-        second_step == (int64_t)walk->shape[top] * walk->second_step[top]) {
-        walk->shape[top] = index_of(walk->shape[top] * size);
-        return;
+    Walk walk = {.rank = wide->rank, .count = index_of(wide->count)};
+    for (int d = 0; d < wide->rank; d++) {
+        walk.shape[d] = index_of(wide->shape[d]);
+        walk.first_step[d] = index_of(wide->first_step[d]);
+        walk.second_step[d] = index_of(wide->second_step[d]);
     }
-    walk->shape[walk->rank] = index_of(size);
-    walk->first_step[walk->rank] = index_of(first_step);
-    walk->second_step[walk->rank] = index_of(second_step);
-    walk->rank++;
+    return walk;
 }
 
 // Elements from the first to the last that these steps reach.
@@ -61,10 +58,9 @@ static bool is_dense(const Walk *walk, const int32_t *step)
 
 static void binary(BinaryOp op, const Broadcast *shape, const float *a, const float *b, float *y)
 {
-    BinaryArguments arguments = {.walk = {.count = 1}, .a = a, .b = b, .y = y};
-    Walk *walk = &arguments.walk;
-    for (int d = shape->rank - 1; d >= 0; d--)
-        walk_add(walk, shape->shape[d], shape->a_step[d], shape->b_step[d]);
+    StridedWalk wide = walk_of_broadcast(shape);
+    BinaryArguments arguments = {.walk = narrowed(&wide), .a = a, .b = b, .y = y};
+    const Walk *walk = &arguments.walk;
     arguments.count = walk->count;
     arguments.dense = is_dense(walk, walk->first_step) && is_dense(walk, walk->second_step) &&
                       aligned(a, b, y, NULL);
@@ -74,22 +70,11 @@ static void binary(BinaryOp op, const Broadcast *shape, const float *a, const fl
            READS(arguments.b, extent(walk, walk->second_step)), WRITES(arguments.y, walk->count));
 }
 
-// The dimension along which y is written closest together becomes the innermost.
 static void copy(const StridedCopy *shape, const float *x, float *y)
 {
-    int order[KERNEL_MAX_RANK] = {0};
-    for (int d = 0; d < shape->rank; d++) {
-        int place = d;
-        for (; place > 0 && shape->y_step[order[place - 1]] <= shape->y_step[d]; place--)
-            order[place] = order[place - 1];
-        order[place] = d;
-    }
-    CopyArguments arguments = {.walk = {.count = 1}, .x = x, .y = y};
-    Walk *walk = &arguments.walk;
-    for (int i = shape->rank - 1; i >= 0; i--) {
-        int d = order[i];
-        walk_add(walk, shape->shape[d], shape->x_step[d], shape->y_step[d]);
-    }
+    StridedWalk wide = walk_of_copy(shape);
+    CopyArguments arguments = {.walk = narrowed(&wide), .x = x, .y = y};
+    const Walk *walk = &arguments.walk;
     LAUNCH(KERNEL_copy, grid_over(walk->count), arguments,
            READS(arguments.x, extent(walk, walk->first_step)),
            WRITES(arguments.y, extent(walk, walk->second_step)));

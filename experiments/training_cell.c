@@ -1,7 +1,6 @@
 #include "experiments/training_cell.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include "core/error.h"
 #include "core/file.h"
 #include "experiments/augmentation.h"
@@ -16,21 +15,6 @@ typedef struct TrainingCell {
     char hash[65];
     char *directory;
 } TrainingCell;
-
-// A classifier of its own with the undefended one's weights.
-static Classifier *copy_of(const Subject *s, Error *error)
-{
-    const Classifier *from = s->classifier;
-    Classifier *copy = classifier_create(from->name, from->height, from->width, from->channels,
-                                         from->classes, error);
-    if (!copy) return NULL;
-    classifier_set_mean_std(copy, s->source->mean, s->source->std);
-    for (int i = 0; i < copy->parameters.count; i++) {
-        Tensor *to = copy->parameters.items[i].tensor;
-        memcpy(to->data, from->parameters.items[i].tensor->data, sizeof(float) * (size_t)to->count);
-    }
-    return copy;
-}
 
 static Evaluation evaluation_of(const TrainingCell *cell, const Classifier *classifier)
 {
@@ -134,7 +118,7 @@ Json *training_cell_run(const Subject *s, const char *name, Error *error)
     cell.defense = (TrainingDefense){.method = method,
                                      .settings = cell.settings,
                                      .classifier_settings = classifier_settings,
-                                     .classifier = copy_of(s, error),
+                                     .classifier = classifier_copy(s->classifier, error),
                                      .train = &s->train,
                                      .augmentation = augmentation_of(classifier_settings),
                                      .seed = (uint64_t)o->seed,

@@ -6,6 +6,7 @@
 #include "core/cpu/kernels/list.h"
 #include "core/cpu/kernels/ranges.h"
 #include "core/cpu/vmath.h"
+#include "core/walk.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
@@ -239,31 +240,8 @@ static void unary_backward(UnaryOp op, float a, float b, int64_t count, const fl
 // ---- Arrays walked with two sets of steps
 // --------------------------------------------------------
 
-// Dimensions from the innermost outwards, neighbours merged where both arrays allow it; none has
-// size 1 unless it is alone.
-typedef struct Walk {
-    int rank;
-    int64_t shape[KERNEL_MAX_RANK], first_step[KERNEL_MAX_RANK], second_step[KERNEL_MAX_RANK];
-    int64_t count;
-} Walk;
-
-static void walk_add(Walk *walk, int64_t size, int64_t first_step, int64_t second_step)
-{
-    int top = walk->rank - 1;
-    walk->count *= size;
-    if (size == 1) return;
-    if (top >= 0 && first_step == walk->shape[top] * walk->first_step[top] &&
-        second_step == walk->shape[top] * walk->second_step[top]) {
-        walk->shape[top] *= size;
-        return;
-    }
-    walk->shape[walk->rank] = size;
-    walk->first_step[walk->rank] = first_step;
-    walk->second_step[walk->rank] = second_step;
-    walk->rank++;
-}
-
-static void walk_finish(Walk *walk)
+// A walk of one element has one dimension, too: there is always an innermost one.
+static void walk_finish(StridedWalk *walk)
 {
     if (walk->rank > 0) return;
     walk->rank = 1;
@@ -272,7 +250,7 @@ static void walk_finish(Walk *walk)
 }
 
 // Whether steps are those of a dense array of the walk's shape.
-static bool is_dense(const Walk *walk, const int64_t *step)
+static bool is_dense(const StridedWalk *walk, const int64_t *step)
 {
     int64_t expected = 1;
     for (int d = 0; d < walk->rank; d++) {
@@ -283,7 +261,7 @@ static bool is_dense(const Walk *walk, const int64_t *step)
 }
 
 // Sets index to element (or, from dimension 1 on, row) number `position`.
-static void seek(const Walk *walk, int first_dimension, int64_t position, int64_t *index)
+static void seek(const StridedWalk *walk, int first_dimension, int64_t position, int64_t *index)
 {
     for (int d = first_dimension; d < walk->rank; d++) {
         index[d] = position % walk->shape[d];
@@ -292,7 +270,7 @@ static void seek(const Walk *walk, int first_dimension, int64_t position, int64_
 }
 
 // Next row: dimension 1 counts up, with carry.
-static void next_row(const Walk *walk, int64_t *index)
+static void next_row(const StridedWalk *walk, int64_t *index)
 {
     for (int d = 1; d < walk->rank; d++) {
         if (++index[d] < walk->shape[d]) return;
@@ -300,7 +278,7 @@ static void next_row(const Walk *walk, int64_t *index)
     }
 }
 
-static int64_t row_offset(const Walk *walk, const int64_t *step, const int64_t *index)
+static int64_t row_offset(const StridedWalk *walk, const int64_t *step, const int64_t *index)
 {
     int64_t offset = 0;
     for (int d = 1; d < walk->rank; d++) offset += index[d] * step[d];
@@ -308,7 +286,7 @@ static int64_t row_offset(const Walk *walk, const int64_t *step, const int64_t *
 }
 
 // Elements begin .. begin+count-1 of the walk, from a repeated array into a dense one.
-static void spread(const Walk *walk, const int64_t *step, int64_t begin, int64_t count,
+static void spread(const StridedWalk *walk, const int64_t *step, int64_t begin, int64_t count,
                    const float *x, float *out)
 {
     const bool periodic = walk->rank == 2 && step[1] == 0; // every row is the same
@@ -365,7 +343,7 @@ static BinaryLoop *const binary_loops[BINARY_COUNT] = {[BINARY_ADD] = add_loop,
                                                        [BINARY_DIV] = divide_loop};
 
 typedef struct BinaryCall {
-    Walk walk;
+    StridedWalk walk;
     bool a_dense, b_dense;
     BinaryLoop *loop;
     const float *a, *b;
@@ -380,7 +358,7 @@ static void binary_range(const void *context, int64_t begin, int64_t end, int th
     enum { BUFFER = 1024 };
     float a_buffer[BUFFER], b_buffer[BUFFER];
     const BinaryCall *call = context;
-    const Walk *walk = &call->walk;
+    const StridedWalk *walk = &call->walk;
     if (call->a_dense && call->b_dense) {
         call->loop(end - begin, call->a + begin, call->b + begin, call->y + begin);
         return;
@@ -396,9 +374,8 @@ static void binary_range(const void *context, int64_t begin, int64_t end, int th
 
 static void binary(BinaryOp op, const Broadcast *shape, const float *a, const float *b, float *y)
 {
-    BinaryCall call = {.walk = {.count = 1}, .loop = binary_loops[op], .a = a, .b = b, .y = y};
-    for (int d = shape->rank - 1; d >= 0; d--)
-        walk_add(&call.walk, shape->shape[d], shape->a_step[d], shape->b_step[d]);
+    BinaryCall call = {
+        .walk = walk_of_broadcast(shape), .loop = binary_loops[op], .a = a, .b = b, .y = y};
     walk_finish(&call.walk);
     call.a_dense = is_dense(&call.walk, call.walk.first_step);
     call.b_dense = is_dense(&call.walk, call.walk.second_step);
@@ -409,7 +386,7 @@ static void binary(BinaryOp op, const Broadcast *shape, const float *a, const fl
 // --------------------------------------------------------------------------------------
 
 typedef struct CopyCall {
-    Walk walk; // first: x, second: y
+    StridedWalk walk; // first: x, second: y
     const float *x;
     float *y;
 } CopyCall;
@@ -418,7 +395,7 @@ static void copy_rows(const void *context, int64_t begin, int64_t end, int threa
 {
     (void)thread;
     const CopyCall *call = context;
-    const Walk *walk = &call->walk;
+    const StridedWalk *walk = &call->walk;
     const int64_t length = walk->shape[0], x_step = walk->first_step[0],
                   y_step = walk->second_step[0];
     int64_t index[KERNEL_MAX_RANK] = {0};
@@ -433,21 +410,9 @@ static void copy_rows(const void *context, int64_t begin, int64_t end, int threa
     }
 }
 
-// The dimension along which y is written closest together becomes the innermost.
 static void copy(const StridedCopy *shape, const float *x, float *y)
 {
-    int order[KERNEL_MAX_RANK] = {0};
-    for (int d = 0; d < shape->rank; d++) {
-        int place = d;
-        for (; place > 0 && shape->y_step[order[place - 1]] <= shape->y_step[d]; place--)
-            order[place] = order[place - 1];
-        order[place] = d;
-    }
-    CopyCall call = {.walk = {.count = 1}, .x = x, .y = y};
-    for (int i = shape->rank - 1; i >= 0; i--) {
-        int d = order[i];
-        walk_add(&call.walk, shape->shape[d], shape->x_step[d], shape->y_step[d]);
-    }
+    CopyCall call = {.walk = walk_of_copy(shape), .x = x, .y = y};
     walk_finish(&call.walk);
     if (call.walk.count == 0) return;
     int64_t length = call.walk.shape[0];
