@@ -12,7 +12,7 @@
 #include "experiments/cell.h"
 #include "experiments/figure.h"
 #include "experiments/paper_table.h"
-#include "experiments/report.h"
+#include "experiments/report/report.h"
 #include "experiments/request.h"
 #include "experiments/result_table.h"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "experiments/published.h"
-#include "experiments/report_read.h"
+#include "experiments/report/read.h"
 
 static const PublishedSet *find_set(const char *name, Error *error)
 {

@@ -1,11 +1,11 @@
-// experiments/report.c: a results directory made by hand becomes one page with its figures, its pictures and nothing from
+// experiments/report/report.c: a results directory made by hand becomes one page with its figures, its pictures and nothing from
 // elsewhere; what is broken in the directory is one sentence, and no page is left behind.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "core/file.h"
 #include "core/safetensors.h"
-#include "experiments/report.h"
+#include "experiments/report/report.h"
 #include "tests/test.h"
 
 enum { IMAGES = 2, SIDE = 28 };

@@ -1,4 +1,4 @@
-#include "experiments/report_names.h"
+#include "experiments/report/names.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
 #define SIEVE_EXPERIMENTS_REPORT_PICTURES_H
 
 #include "core/file.h"
-#include "experiments/report_read.h"
+#include "experiments/report/read.h"
 
 // Nothing when the cell has no samples.
 void report_pictures(Text *out, const Entry *cell);

@@ -1,14 +1,14 @@
 // The page from top to bottom. Its parts stand in report_summary.c and report_table.c (verdict,
 // table), report_cell.c, report_pictures.c and svg.c (one section a cell), report_style.c (looks);
 // report_read.c reads and checks the files.
-#include "experiments/report.h"
+#include "experiments/report/report.h"
 
 #include "core/file.h"
 #include "experiments/html.h"
-#include "experiments/report_cell.h"
-#include "experiments/report_read.h"
-#include "experiments/report_style.h"
-#include "experiments/report_summary.h"
+#include "experiments/report/cell.h"
+#include "experiments/report/read.h"
+#include "experiments/report/style.h"
+#include "experiments/report/summary.h"
 
 // The policy forbids scripts and everything that is not in the file itself, should an escape ever
 // be forgotten.

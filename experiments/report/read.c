@@ -1,11 +1,11 @@
-#include "experiments/report_read.h"
+#include "experiments/report/read.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "core/file.h"
 #include "experiments/curves.h"
-#include "experiments/report_names.h"
+#include "experiments/report/names.h"
 
 enum { MOST_PICTURES = 64, MOST_PIXELS_A_SIDE = 1024 };
 

@@ -1,13 +1,13 @@
-#include "experiments/report_cell.h"
+#include "experiments/report/cell.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "experiments/html.h"
-#include "experiments/report_chart.h"
-#include "experiments/report_names.h"
-#include "experiments/report_pictures.h"
-#include "experiments/report_summary.h"
+#include "experiments/report/chart.h"
+#include "experiments/report/names.h"
+#include "experiments/report/pictures.h"
+#include "experiments/report/summary.h"
 
 enum { LONGEST_LIST = 12 };
 

@@ -1,4 +1,4 @@
-#include "experiments/report_style.h"
+#include "experiments/report/style.h"
 
 // Line by line, because C11 promises string literals only up to 4095 bytes. Colours are variables:
 // the dark theme and paper replace them in one place. The series colours are those of Okabe and

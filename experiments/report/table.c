@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "experiments/html.h"
-#include "experiments/report_names.h"
-#include "experiments/report_summary.h"
+#include "experiments/report/names.h"
+#include "experiments/report/summary.h"
 
 static bool same_number(double a, double b)
 {

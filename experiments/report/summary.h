@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 #include "core/file.h"
-#include "experiments/report_read.h"
+#include "experiments/report/read.h"
 
 // One figure of a cell: a column of the table.
 typedef struct Figure {

@@ -1,7 +1,7 @@
 // One column per test image, one row per state of it. Differences are signed: the true trigger is
 // Trojan - clean, the counter-trigger is Trojan - filtered Trojan, so that a perfect defense makes
 // the two rows equal. Both rows use one scale, the largest difference in the true trigger.
-#include "experiments/report_pictures.h"
+#include "experiments/report/pictures.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
-#include "experiments/report_summary.h"
+#include "experiments/report/summary.h"
 
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include "experiments/html.h"
-#include "experiments/report_names.h"
+#include "experiments/report/names.h"
 
 #define REMOVED_AT_MOST 5.0 // percent of the Trojan images that may still reach the target
 

@@ -1,6 +1,6 @@
 // The plot is laid out in a box of 420 x 250 units, which the page scales to its columns; with about
 // that many pixels the 12-unit letters stay readable on a telephone.
-#include "experiments/report_chart.h"
+#include "experiments/report/chart.h"
 
 #include <math.h>
 #include "experiments/html.h"

@@ -4,7 +4,7 @@
 #define SIEVE_EXPERIMENTS_REPORT_CELL_H
 
 #include "core/file.h"
-#include "experiments/report_read.h"
+#include "experiments/report/read.h"
 
 // number counts from 1 and makes the section's address: #cell-1, #classifier-1.
 void report_cell(Text *out, const Results *results, const Entry *cell, int number);
