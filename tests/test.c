@@ -42,6 +42,24 @@ const char *shared_path(const char *relative)
     return access(path, R_OK) == 0 ? path : NULL;
 }
 
+void check_listed(const char *relative, int wanted, void (*check_line)(const char *line))
+{
+    const char *path = shared_path(relative);
+    if (!path) {
+        skip("no ../shared");
+        return;
+    }
+    FILE *list = fopen(path, "r");
+    char line[512];
+    int count = -1;
+    while (list && fgets(line, sizeof line, list)) {
+        line[strcspn(line, "\r\n")] = 0;
+        if (count++ >= 0) check_line(line);
+    }
+    if (list) fclose(list);
+    check(count == wanted, "%s: %d lines", relative, count);
+}
+
 static void remove_directory(void)
 {
     char command[300];

@@ -30,6 +30,10 @@ void skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // not exist.
 const char *shared_path(const char *relative);
 
+// Hands each line but the first (the columns' names) of a list below ../shared to check_line, and
+// checks that there are `wanted`. Skips where there is no such list.
+void check_listed(const char *relative, int wanted, void (*check_line)(const char *line));
+
 // A fresh directory that is removed when the program ends. The string is not to be freed.
 const char *temporary_directory(void);
 
