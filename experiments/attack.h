@@ -12,6 +12,8 @@
 #include "optim/optimizer.h"
 
 typedef struct Attack Attack;
+struct ClassifierTraining; // experiments/classifier_training.h
+struct Federation;         // experiments/federation.h
 
 // What is drawn for image i of a batch (which of several triggers, which random warp) is a function
 // of key and indices[i] alone.
@@ -55,6 +57,11 @@ typedef struct AttackMethod {
     // there is a function `poison`. NULL: the attack works on batches.
     bool (*poison_set)(Attack *attack, Dataset *train, PoisonTruth *truth, Error *error);
 
+    // For attacks on another kind of training: trains the classifier, whose weights are at their
+    // start, in place of what classifier_training.c does. NULL: that.
+    bool (*train)(const struct ClassifierTraining *training, Curves *curves, double *seconds,
+                  Error *error);
+
     // The rest is for attacks that train networks of their own along with the classifier.
     const char *const *figures; // names of what pretrain and poison report; NULL-terminated
     // One step before the classifier begins; the setting "pretrain" says for how many epochs.
@@ -89,6 +96,7 @@ struct Attack {
     const Picture *pictures; // the user's, of the images' size; the caller's; count 0: none
     int picture_count;
     void *triggers; // the method's own
+    struct Federation *federation; // who has which training samples, where poison_set divides them
     AttackNetwork networks[ATTACK_MAX_NETWORKS];
     int network_count;
 };
@@ -135,6 +143,6 @@ bool attack_restore(Attack *attack, bool with_optimizers, const Safetensors *fil
 
 extern const AttackMethod attack_none, attack_badnet_plus, attack_noise_bi_plus,
     attack_image_bi_plus, attack_input_aware, attack_wanet, attack_badnets, attack_label_consistent,
-    attack_adaptive;
+    attack_adaptive, attack_dba;
 
 #endif

@@ -128,6 +128,7 @@ bool train_classifier(const ClassifierTraining *t, Curves *curves, double *secon
         initialize_he(&t->classifier->parameters, start);
     else
         initialize_default(&t->classifier->parameters, start);
+    if (t->attack->method->train) return t->attack->method->train(t, curves, seconds, error);
     State state = {.training = t, .pretraining = attack_pretraining_epochs(t->attack)};
     state.epochs = state.pretraining + (int)setting(set, "epochs");
     state.optimizer = optimizer_create_sgd(

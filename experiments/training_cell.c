@@ -121,6 +121,7 @@ Json *training_cell_run(const Subject *s, const char *name, Error *error)
                                      .classifier = classifier_copy(s->classifier, error),
                                      .train = &s->train,
                                      .augmentation = augmentation_of(classifier_settings),
+                                     .federation = s->attack.federation,
                                      .seed = (uint64_t)o->seed,
                                      .attack = &s->attack,
                                      .test = &s->test,

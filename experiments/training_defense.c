@@ -5,6 +5,7 @@
 #include <string.h>
 #include "core/error.h"
 #include "core/file.h"
+#include "experiments/federation.h"
 #include "experiments/subject.h"
 #include "optim/optimizer.h"
 
@@ -81,13 +82,20 @@ static bool restore(void *opaque, const Safetensors *file, const char *path, Err
            parameters_restore(parameters, "classifier.", file, path, error);
 }
 
-bool training_stage(TrainingDefense *defense, const TrainingStage *stage, Error *error)
+static int epochs_between(const TrainingStage *stage) // evaluations
+{
+    return (stage->epochs + stage->evaluations - 1) / stage->evaluations;
+}
+
+static uint32_t purpose_of(const TrainingDefense *defense, const TrainingStage *stage)
+{
+    return random_purpose(stage->label) ^ (uint32_t)defense->stages;
+}
+
+static bool train_centrally(TrainingDefense *defense, const TrainingStage *stage,
+                            const char *checkpoint, Curves *curves, double *seconds, Error *error)
 {
     static const char *const figures[] = {"loss", NULL};
-    Text checkpoint = {0};
-    Curves curves;
-    double seconds;
-    text_append(&checkpoint, "%s/checkpoint-%d.safetensors", defense->directory, ++defense->stages);
     State state = {defense, stage,
                    optimizer_create_sgd(&defense->classifier->parameters,
                                         (Sgd){.momentum = stage->momentum,
@@ -101,8 +109,8 @@ bool training_stage(TrainingDefense *defense, const TrainingStage *stage, Error 
                          .batch_size = stage->batch_size,
                          .augmentation = stage->augmentation,
                          .seed = defense->seed,
-                         .purpose = random_purpose(stage->label) ^ (uint32_t)defense->stages,
-                         .checkpoint = checkpoint.text,
+                         .purpose = purpose_of(defense, stage),
+                         .checkpoint = checkpoint,
                          .config_hash = defense->config_hash,
                          .checkpoint_interval = CHECKPOINT_INTERVAL,
                          .quiet = defense->quiet};
@@ -112,16 +120,79 @@ bool training_stage(TrainingDefense *defense, const TrainingStage *stage, Error 
                        .store = store,
                        .restore = restore,
                        .evaluate = evaluate,
-                       .evaluate_every =
-                           (stage->epochs + stage->evaluations - 1) / stage->evaluations};
-    bool ok = train(&plan, &trainee, &curves, &seconds, error);
+                       .evaluate_every = epochs_between(stage)};
+    bool ok = train(&plan, &trainee, curves, seconds, error);
+    optimizer_free(state.optimizer);
+    return ok;
+}
+
+typedef struct Rounds {
+    const TrainingStage *stage;
+    bool *left_out; // what the stage does not have
+} Rounds;
+
+static LocalTraining local(void *context, int participant, int round)
+{
+    (void)participant;
+    const Rounds *rounds = context;
+    Schedule constant = {.kind = SCHEDULE_CONSTANT,
+                         .learning_rate =
+                             (double)learning_rate_at(&rounds->stage->schedule, round)};
+    return (LocalTraining){rounds->left_out, 1, constant};
+}
+
+static bool train_federation(TrainingDefense *d, const TrainingStage *stage, const char *checkpoint,
+                             Curves *curves, double *seconds, Error *error)
+{
+    if (stage->loss || stage->backward || stage->nesterov || stage->observer ||
+        (stage->schedule.kind != SCHEDULE_CONSTANT))
+        return fail(error, "%s: its training is not one of a federation", d->method->name);
+    Rounds rounds = {stage, allocate_zeroed((size_t)d->train->count * sizeof(bool))};
+    for (int64_t i = 0; i < d->train->count; i++) rounds.left_out[i] = stage->samples != NULL;
+    for (int64_t i = 0; stage->samples && i < stage->sample_count; i++)
+        rounds.left_out[stage->samples[i]] = false;
+    FederatedTraining training = {.label = stage->label,
+                                  .federation = d->federation,
+                                  .classifier = d->classifier,
+                                  .train = d->train,
+                                  .test = d->test,
+                                  .attack = d->attack,
+                                  .rounds = stage->epochs,
+                                  .rate = 1,
+                                  .local = local,
+                                  .context = &rounds,
+                                  .batch_size = stage->batch_size,
+                                  .momentum = stage->momentum,
+                                  .weight_decay = stage->weight_decay,
+                                  .frozen_norm = stage->frozen_norm,
+                                  .augmentation = stage->augmentation,
+                                  .evaluate_every = epochs_between(stage),
+                                  .seed = d->seed,
+                                  .purpose = purpose_of(d, stage),
+                                  .checkpoint = checkpoint,
+                                  .config_hash = d->config_hash,
+                                  .checkpoint_interval = CHECKPOINT_INTERVAL,
+                                  .quiet = d->quiet};
+    bool ok = federated_train(&training, curves, seconds, error);
+    free(rounds.left_out);
+    return ok;
+}
+
+bool training_stage(TrainingDefense *defense, const TrainingStage *stage, Error *error)
+{
+    Text checkpoint = {0};
+    Curves curves;
+    double seconds;
+    text_append(&checkpoint, "%s/checkpoint-%d.safetensors", defense->directory, ++defense->stages);
+    bool ok = defense->federation
+                  ? train_federation(defense, stage, checkpoint.text, &curves, &seconds, error)
+                  : train_centrally(defense, stage, checkpoint.text, &curves, &seconds, error);
     if (ok) {
         curves_append(&defense->curves, &curves, defense->epochs);
         curves_free(&curves);
         defense->epochs += stage->epochs;
         defense->seconds += seconds;
     }
-    optimizer_free(state.optimizer);
     text_free(&checkpoint);
     return ok;
 }

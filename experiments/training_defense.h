@@ -33,6 +33,8 @@ struct TrainingDefense {
     Classifier *classifier;    // begins as the undefended training ended; a method may start afresh
     const Dataset *train;      // with the labels that the defender was given
     Augmentation augmentation; // of the undefended training
+    const struct Federation
+        *federation; // whose participants hold the training set; NULL: all in one place
     uint64_t seed;
 
     // For the judge alone; methods have no use for them.
@@ -70,6 +72,9 @@ typedef struct TrainingStage {
     const Observer *observer; // sees each step's forward pass; NULL: nobody
 } TrainingStage;
 
+// In a federation an epoch is a round: each participant trains for one epoch on those of its samples
+// that the stage has, and the server takes the mean (experiments/federation.h). Momentum begins anew
+// with every round. The loss must be the plain one there.
 bool training_stage(TrainingDefense *defense, const TrainingStage *stage, Error *error);
 
 // Enters what a method found at one point: `finding` (an object, which becomes the record's; NULL:

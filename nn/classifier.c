@@ -16,8 +16,10 @@ typedef struct Model {
 static const Model models[] = {
     {"mnist-ia", mnist_ia_build},
     {"mnist-wanet", mnist_wanet_build},
+    {"mnist-dba", mnist_dba_build},
     {"preact-resnet18", preact_resnet18_build},
     {"resnet18-celeba", resnet18_celeba_build},
+    {"resnet18-dba", resnet18_dba_build},
     {"resnet18", resnet18_build},
     {"resnet18-leaky-relu", resnet18_leaky_relu_build},
     {"resnet18-elu", resnet18_elu_build},
@@ -100,7 +102,7 @@ void classifier_set_mean_std(Classifier *classifier, const float *mean, const fl
     classifier->mean = classifier->deviation = NULL;
     bool identity = true;
     for (int c = 0; c < classifier->channels; c++) identity &= mean[c] == 0 && deviation[c] == 1;
-    if (identity) return;
+    if (identity || classifier->sees_raw_images) return;
     classifier->mean = tensor_create(SHAPE(classifier->channels));
     classifier->deviation = tensor_create(SHAPE(classifier->channels));
     for (int c = 0; c < classifier->channels; c++) {

@@ -25,6 +25,7 @@ struct Classifier {
     int seen_height, seen_width; // what the network sees: larger where it wants a black margin
     Parameters parameters;
     Tensor *mean, *deviation; // (channels) each; NULL: images enter as they are
+    bool sees_raw_images;     // by its recipe: they always do
     // Class scores (n, classes) of already normalised images (n, seen_height, seen_width, channels).
     Tensor *(*forward)(const Classifier *classifier, Tensor *images, Mode mode);
     void *network;        // the model's own layers
@@ -40,7 +41,7 @@ void classifier_free(Classifier *classifier); // NULL is allowed
 void classifier_move(Classifier *classifier, const DeviceMemory *memory); // as tensor_move
 
 // From now on the network sees (image - mean) / deviation, per channel; nothing happens to images
-// where all means are 0 and all deviations 1.
+// where all means are 0 and all deviations 1, or where the network sees raw images.
 void classifier_set_mean_std(Classifier *classifier, const float *mean, const float *deviation);
 
 // Another classifier of the same name with the same weights, not frozen; NULL and error as create's.

@@ -22,8 +22,10 @@ void neurons_add(Classifier *classifier, NeuronLayer layer);
 
 bool mnist_ia_build(Classifier *classifier, Error *error);
 bool mnist_wanet_build(Classifier *classifier, Error *error);
+bool mnist_dba_build(Classifier *classifier, Error *error);
 bool preact_resnet18_build(Classifier *classifier, Error *error);
 bool resnet18_celeba_build(Classifier *classifier, Error *error);
+bool resnet18_dba_build(Classifier *classifier, Error *error);
 bool resnet18_build(Classifier *classifier, Error *error);
 bool resnet18_leaky_relu_build(Classifier *classifier, Error *error);
 bool resnet18_elu_build(Classifier *classifier, Error *error);

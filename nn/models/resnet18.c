@@ -14,7 +14,10 @@
 //   y = f(bn2(conv2(f(bn1(conv1(x))))) + shortcut),
 // where the shortcut is x itself or, when the shape changes, bn(1x1 convolution of x).
 //
-// resnet18 (NONE's code) is the same under other names ("downsample" for "shortcut", "fc" for
+// resnet18-dba (DBA's code for CIFAR-10) is that network with half of the channels, 32 to 256, and
+// sees images as they are, in [0, 1].
+//
+// resnet18 (NONE's code) is resnet18-celeba under other names ("downsample" for "shortcut", "fc" for
 // "linear"); its convolutions start normal with deviation sqrt(2 / (kernel^2 out)). From 128 pixels
 // on it has ImageNet's form: conv1 7x7 of stride 2, max pool 3 of stride 2, and the mean over all
 // places in the end. Its variants have f = leaky relu (slope .01), elu, x - tanh x, softplus.
@@ -29,6 +32,7 @@ typedef struct Style {
     const char *shortcut_conv, *shortcut_norm, *linear; // names
     Tensor *(*activation)(Tensor *x);
     bool he_start;
+    int64_t width; // channels of the first layers
 } Style;
 
 typedef struct Block {
@@ -144,7 +148,7 @@ static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
 
 static void layers_create(Resnet18 *net, Parameters *parameters)
 {
-    int64_t in = 64, out = 64;
+    int64_t in = net->style.width, out = in;
     for (int l = 0; l < LAYERS; l++, out *= 2)
         for (int b = 0; b < BLOCKS; b++, in = out) {
             char name[32];
@@ -193,13 +197,14 @@ static bool build(Classifier *classifier, Style style, Form form, Error *error)
     net->style = style;
     net->form = form;
     bool large = form == FORM_LARGE;
-    LayerShape first = shape_of(&style, classifier->channels, 64, large ? 7 : 3);
+    LayerShape first = shape_of(&style, classifier->channels, style.width, large ? 7 : 3);
     Conv2d how = {.stride = large ? 2 : 1, .padding = first.kernel / 2};
     net->conv1 = conv_create(parameters, "conv1", first, how);
-    if (!style.normalise_before) net->bn1 = batch_norm_create(parameters, "bn1", 64, .1f);
+    if (!style.normalise_before) net->bn1 = batch_norm_create(parameters, "bn1", style.width, .1f);
     layers_create(net, parameters);
+    int64_t places = large ? 1 : height * width;
     LayerShape linear = {
-        .in = large ? 512 : 512 * height * width, .out = classifier->classes, .bias = true};
+        .in = 8 * style.width * places, .out = classifier->classes, .bias = true};
     net->linear = linear_create(parameters, style.linear, linear);
     if (!style.normalise_before) neurons_list(net, classifier);
     classifier->forward = forward;
@@ -208,19 +213,26 @@ static bool build(Classifier *classifier, Style style, Form form, Error *error)
 
 bool preact_resnet18_build(Classifier *classifier, Error *error)
 {
-    Style style = {true, "shortcut.0", "shortcut.1", "linear", relu, false};
+    Style style = {true, "shortcut.0", "shortcut.1", "linear", relu, false, 64};
     return build(classifier, style, FORM_SMALL, error);
 }
 
 bool resnet18_celeba_build(Classifier *classifier, Error *error)
 {
-    Style style = {false, "shortcut.0", "shortcut.1", "linear", relu, false};
+    Style style = {false, "shortcut.0", "shortcut.1", "linear", relu, false, 64};
+    return build(classifier, style, FORM_SMALL, error);
+}
+
+bool resnet18_dba_build(Classifier *classifier, Error *error)
+{
+    Style style = {false, "shortcut.0", "shortcut.1", "linear", relu, false, 32};
+    classifier->sees_raw_images = true;
     return build(classifier, style, FORM_SMALL, error);
 }
 
 static bool build_with(Tensor *(*activation)(Tensor *x), Classifier *classifier, Error *error)
 {
-    Style style = {false, "downsample.0", "downsample.1", "fc", activation, true};
+    Style style = {false, "downsample.0", "downsample.1", "fc", activation, true, 64};
     Form form = network_form(classifier, error);
     return form != FORM_NONE && build(classifier, style, form, error);
 }
