@@ -143,6 +143,22 @@ static const Row none10_low_rows[] = {
     {"cifar10", NULL, {93.08, 0.99}, {"resnet18", "lambda_low", 0.3}},
     {"cifar10", NULL, {93.18, 1.11}, {"resnet18", "lambda_low", 0.5}},
     {"cifar10", NULL, {93.11, 1.03}, {"resnet18", "lambda_low", 0.7}}};
+
+// Table 11: federated learning. Table 12: the adaptive attack.
+static const Column dba2_columns[] = {
+    {"dba", "BA", ""}, {"dba", "ASR", ""},
+    {"dba", "BA", "none"}, {"dba", "ASR", "none"}};
+static const Row none11_rows[] = {
+    {"mnist", NULL, {99.22, 99.15, 98.60, 0.13}, {"mnist-dba", NULL, 0}},
+    {"cifar10", NULL, {80.31, 43.23, 78.67, 4.44}, {"resnet18-dba", NULL, 0}}};
+static const Column adaptive2_columns[] = {
+    {"adaptive", "BA", ""}, {"adaptive", "ASR", ""},
+    {"adaptive", "BA", "none"}, {"adaptive", "ASR", "none"}};
+static const Row none12_rows[] = {
+    {"cifar10", NULL, {90.06, 100.00, 88.48, 67.89}, {"vgg16", "alpha", 1e-4}},
+    {"cifar10", NULL, {89.53, 99.97, 87.92, 76.78}, {"vgg16", "alpha", 1e-3}},
+    {"cifar10", NULL, {89.03, 99.91, 86.50, 86.20}, {"vgg16", "alpha", 1e-2}},
+    {"cifar10", NULL, {88.72, 99.98, 85.71, 94.92}, {"vgg16", "alpha", 1e-1}}};
 // clang-format on
 
 static const PublishedTable table1_single = TABLE("single", badnets6_columns, none1_single_rows);
@@ -160,6 +176,8 @@ static const PublishedTable table9_single = TABLE("single", none1_columns, none9
 static const PublishedTable table9_all = TABLE("all", none1_columns, none9_all_rows);
 static const PublishedTable table10_high = TABLE("single", none1_columns, none10_high_rows);
 static const PublishedTable table10_low = TABLE("single", none1_columns, none10_low_rows);
+static const PublishedTable table11 = TABLE("single", dba2_columns, none11_rows);
+static const PublishedTable table12 = TABLE("single", adaptive2_columns, none12_rows);
 
 const PublishedSet none_sets[] = {
     {"none/1",
@@ -211,5 +229,16 @@ const PublishedSet none_sets[] = {
      "none.lambda_high=P,\n--set none.lambda_low=P.",
      {"BA", "ASR"},
      {&table10_high, &table10_low},
+     {NULL}},
+    {"none/11",
+     "Federated learning (Wang et al., Table 11), percent; measured with --attack dba --target 2 "
+     "--model\nmnist-dba or resnet18-dba, --set none.epochs=10 --set none.learning_rate=0.001.",
+     {"BA", "ASR"},
+     {&table11},
+     {NULL}},
+    {"none/12",
+     "The adaptive attack (Wang et al., Table 12), percent; measured with --set adaptive.alpha=A.",
+     {"BA", "ASR"},
+     {&table12},
      {NULL}}};
 const int none_set_count = COUNT(none_sets);

@@ -128,6 +128,43 @@ class MLP(nn.Module):
         return self.linear6(x)
 
 
+class MnistDba(nn.Module):  # AI-secure/DBA
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 20, 5), nn.Conv2d(20, 50, 5)
+        self.fc1, self.fc2 = nn.Linear(800, 500), nn.Linear(500, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
+        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
+        return self.fc2(F.relu(self.fc1(x.flatten(1))))
+
+
+class BlockDba(nn.Module):
+    def __init__(self, i, o, stride):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(i, o, 3, stride, 1, bias=False), nn.BatchNorm2d(o)
+        self.conv2, self.bn2 = nn.Conv2d(o, o, 3, 1, 1, bias=False), nn.BatchNorm2d(o)
+        self.shortcut = nn.Sequential(*[nn.Conv2d(i, o, 1, stride, bias=False), nn.BatchNorm2d(o)] * (stride != 1 or i != o))
+
+    def forward(self, x):
+        return F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))) + self.shortcut(x))
+
+
+class ResNet18Dba(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.bn1, i = nn.Conv2d(3, 32, 3, 1, 1, bias=False), nn.BatchNorm2d(32), 32
+        for k, (o, s) in enumerate(((32, 1), (64, 2), (128, 2), (256, 2)), 1):
+            setattr(self, f"layer{k}", nn.Sequential(BlockDba(i, o, s), BlockDba(o, o, 1)))
+            i = o
+        self.linear = nn.Linear(256, 10)
+
+    def forward(self, x):
+        x = F.relu(self.bn1(self.conv1(x)))
+        return self.linear(F.avg_pool2d(self.layer4(self.layer3(self.layer2(self.layer1(x)))), 4).flatten(1))
+
+
 # ---- filters ----
 def block(layer, o, momentum, activation):
     return nn.Sequential(layer, nn.BatchNorm2d(o, momentum=momentum), activation)
@@ -272,6 +309,8 @@ for depth in 11, 16:
     for bn in False, True:
         name = f"vgg{depth}" + "_bn" * bn
         case(name, name, VGG(depth, bn, 3, 10, False), (3, 32, 32), 10, n=8)
+case("mnist_dba", "mnist_dba", MnistDba(), (1, 28, 28), 10)
+case("resnet18_dba", "resnet18_dba", ResNet18Dba(), (3, 32, 32), 10)
 case("nin", "nin", nin(3, 10), (3, 32, 32), 10)
 case("mlp", "mlp", MLP(2, 5), (2, 1, 1), 5, n=32)
 case("mlp_grey", "mlp", MLP(784, 10), (1, 28, 28), 10)

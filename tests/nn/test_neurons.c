@@ -74,6 +74,7 @@ static const struct {
     {"vgg16", 32, 3, 13, 4224, true},     {"vgg11-bn", 32, 3, 8, 2752, false},
     {"resnet18", 32, 3, 15, 4480, false}, {"resnet18-elu", 28, 1, 15, 4480, false},
     {"alexnet", 63, 3, 7, 9344, true},    {"mlp", 5, 1, 5, 500, true},
+    {"mnist-dba", 28, 1, 3, 570, true},   {"resnet18-dba", 32, 3, 15, 2240, false},
 };
 enum { NETWORKS = sizeof networks / sizeof networks[0] };
 
