@@ -51,7 +51,7 @@ $(BUILD)/op_check $(BUILD)/model_check: $(BUILD)/%: $(BUILD)/tests/%.o $(BUILD)/
 $(BUILD)/tests/core/test_operators $(BUILD)/tests/core/test_image_operators: $(BUILD)/tests/core/trial.o $(BUILD)/tests/core/reference.o
 
 $(BUILD)/tests/experiments/test_attack $(BUILD)/tests/experiments/test_attack_blended $(BUILD)/tests/experiments/test_attack_wanet \
-$(BUILD)/tests/experiments/test_adaptive $(BUILD)/tests/experiments/test_dba $(BUILD)/tests/experiments/test_pgd $(BUILD)/tests/experiments/test_attack_input_aware $(BUILD)/tests/experiments/test_poisoned_set: $(BUILD)/tests/experiments/attack_trial.o
+$(BUILD)/tests/experiments/test_adaptive $(BUILD)/tests/experiments/test_dba $(BUILD)/tests/experiments/test_hidden_trigger $(BUILD)/tests/experiments/test_pgd $(BUILD)/tests/experiments/test_attack_input_aware $(BUILD)/tests/experiments/test_poisoned_set: $(BUILD)/tests/experiments/attack_trial.o
 $(BUILD)/tests/cuda/test_training_step: $(BUILD)/tests/golden.o
 $(BUILD)/tests/cuda/test_emulator: $(BUILD)/tests/cuda/faulty.emulated.o
 
@@ -63,7 +63,7 @@ $(BUILD)/tests/cuda/fake/libcuda.so.1: tests/cuda/fake_driver.c
 	@$(CC) $(FLAGS) -shared -fPIC -o $@ $<
 
 # Tests that run the program itself.
-$(BUILD)/tests/experiments/test_command_line $(BUILD)/tests/experiments/test_run $(BUILD)/tests/experiments/test_training_cell $(BUILD)/tests/experiments/test_dp_sgd $(BUILD)/tests/experiments/test_baseline_runs $(BUILD)/tests/experiments/test_dba $(BUILD)/tests/experiments/test_image: $(BUILD)/tests/experiments/program.o | $(BUILD)/sieve
+$(BUILD)/tests/experiments/test_command_line $(BUILD)/tests/experiments/test_run $(BUILD)/tests/experiments/test_training_cell $(BUILD)/tests/experiments/test_dp_sgd $(BUILD)/tests/experiments/test_baseline_runs $(BUILD)/tests/experiments/test_dba $(BUILD)/tests/experiments/test_hidden_trigger $(BUILD)/tests/experiments/test_image: $(BUILD)/tests/experiments/program.o | $(BUILD)/sieve
 
 $(patsubst %,$(BUILD)/tests/data/test_%,gtsrb celeba folder trojai): $(BUILD)/tests/data/picture_files.o
 

@@ -154,3 +154,19 @@ bool imagenet10_load(const DataSource *source, const DataRequest *request, Datas
     free(root);
     return ok;
 }
+
+// ---- The ImageNet pair
+
+static const char *const imagenet_pair_folders[IMAGENET_PAIR_CLASSES] = {"n03970156", "n04418357"};
+const char *const imagenet_pair_classes[IMAGENET_PAIR_CLASSES] = {"plunger", "theater curtain"};
+
+bool imagenet_pair_load(const DataSource *source, const DataRequest *request, Dataset *train,
+                        Dataset *test, Error *error)
+{
+    (void)source;
+    char *root = path_join(request->directory, "imagenet-pair");
+    bool ok =
+        load_halves(root, "val", imagenet_pair_folders, FIT_WHOLE, request, train, test, error);
+    free(root);
+    return ok;
+}

@@ -4,6 +4,9 @@
 //
 // ImageNet-10 is such a folder of known classes: Imagenette (fast.ai), 224x224, below
 // DIRECTORY/imagenette2, imagenette2-320, imagenette2-160 or imagenette-224, with val for test.
+//
+// The ImageNet pair is another: the plunger and the theater curtain of the hidden trigger attack, below
+// DIRECTORY/imagenet-pair, pictures of any size, resized as a whole, with val for test.
 #ifndef SIEVE_DATA_FOLDER_H
 #define SIEVE_DATA_FOLDER_H
 
@@ -18,5 +21,11 @@ extern const char *const imagenet10_classes[IMAGENET10_CLASSES];
 
 bool imagenet10_load(const DataSource *source, const DataRequest *request, Dataset *train,
                      Dataset *test, Error *error);
+
+enum { IMAGENET_PAIR_CLASSES = 2 };
+extern const char *const imagenet_pair_classes[IMAGENET_PAIR_CLASSES];
+
+bool imagenet_pair_load(const DataSource *source, const DataRequest *request, Dataset *train,
+                        Dataset *test, Error *error);
 
 #endif

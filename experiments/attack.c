@@ -12,7 +12,7 @@
 static const AttackMethod *const methods[] = {
     &attack_none,        &attack_badnet_plus, &attack_noise_bi_plus, &attack_image_bi_plus,
     &attack_input_aware, &attack_wanet,       &attack_badnets,       &attack_label_consistent,
-    &attack_adaptive,    &attack_dba};
+    &attack_adaptive,    &attack_dba,         &attack_hidden_trigger};
 enum { METHOD_COUNT = sizeof methods / sizeof methods[0] };
 
 const AttackMethod *const *attack_methods(int *count)

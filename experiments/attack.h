@@ -12,6 +12,7 @@
 #include "optim/optimizer.h"
 
 typedef struct Attack Attack;
+struct Classifier;         // nn/classifier.h
 struct ClassifierTraining; // experiments/classifier_training.h
 struct Federation;         // experiments/federation.h
 
@@ -37,7 +38,8 @@ typedef struct AttackMethod {
     const char *name, *title;
     Settings settings;
     Settings training;   // better values for some of the classifier's settings; NULL: none
-    bool takes_pictures; // the user's own as triggers: attack->pictures
+    bool takes_pictures;  // the user's own as triggers: attack->pictures
+    bool takes_extractor; // weights to begin with: attack->extractor
     // Draws the triggers from attack->seed, makes the networks; NULL: nothing to do.
     bool (*create)(Attack *attack, Error *error);
     void (*free)(Attack *attack);
@@ -57,6 +59,9 @@ typedef struct AttackMethod {
     // there is a function `poison`. NULL: the attack works on batches.
     bool (*poison_set)(Attack *attack, Dataset *train, PoisonTruth *truth, Error *error);
 
+    // Gives the classifier, before any training, what it is to begin with (parameters_keep: what the
+    // training leaves alone). NULL: nothing.
+    bool (*prepare)(const Attack *attack, struct Classifier *classifier, Error *error);
     // For attacks on another kind of training: trains the classifier, whose weights are at their
     // start, in place of what classifier_training.c does. NULL: that.
     bool (*train)(const struct ClassifierTraining *training, Curves *curves, double *seconds,
@@ -95,6 +100,8 @@ struct Attack {
     Json *settings;
     const Picture *pictures; // the user's, of the images' size; the caller's; count 0: none
     int picture_count;
+    const char *model;     // the classifier's
+    const char *extractor; // file of weights; NULL: none
     void *triggers; // the method's own
     struct Federation *federation; // who has which training samples, where poison_set divides them
     AttackNetwork networks[ATTACK_MAX_NETWORKS];
@@ -143,6 +150,6 @@ bool attack_restore(Attack *attack, bool with_optimizers, const Safetensors *fil
 
 extern const AttackMethod attack_none, attack_badnet_plus, attack_noise_bi_plus,
     attack_image_bi_plus, attack_input_aware, attack_wanet, attack_badnets, attack_label_consistent,
-    attack_adaptive, attack_dba;
+    attack_adaptive, attack_dba, attack_hidden_trigger;
 
 #endif

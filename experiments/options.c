@@ -35,16 +35,21 @@ static const OptionRow rows[] = {
     {"--image-size", "HxWxC", "of --data folder: resize all pictures, to C = 1 or 3 channels",
      OPTION_TEXT, FIELD(image_size), FOR_RUN | FOR_TRAIN | FOR_DATA | FOR_POISON, 0, 0},
     {"--model", "NAME",
-     "classifier (default: the data set's): mnist-ia, mnist-wanet, preact-resnet18, "
-     "resnet18-celeba,\n"
-     "                             resnet18[-leaky-relu|-elu|-tanhshrink|-softplus], vgg11[-bn], "
+     "classifier (default: the data set's): mnist-ia, mnist-wanet, mnist-dba, "
+     "preact-resnet18,\n"
+     "                             resnet18-celeba, resnet18-dba, resnet18[-leaky-relu|-elu|-tanhshrink|-softplus], vgg11[-bn], "
      "vgg16[-bn], nin, alexnet, mlp",
      OPTION_TEXT, FIELD(model), FOR_RUN | FOR_TRAIN, 0, 0},
     {"--attack", "NAME",
-     "badnet+ (default), noise-bi+, image-bi+, input-aware, wanet, badnets, none", OPTION_TEXT,
-     FIELD(attack), FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
+     "badnet+ (default), noise-bi+, image-bi+, input-aware, wanet, badnets, label-consistent,\n"
+     "                             adaptive, dba, hidden-trigger, none",
+     OPTION_TEXT, FIELD(attack), FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
     {"--trigger-images", "FILES", "pictures for image-bi+, with commas (default: five drawn ones)",
      OPTION_TEXT, FIELD(trigger_images), FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
+    {"--extractor", "FILE",
+     "of hidden-trigger: weights (safetensors) of the network that it takes over, whose last layer\n"
+     "                             may be another one (default: trained on the data set)",
+     OPTION_TEXT, FIELD(extractor), FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
     {"--mode", "MODE", "single: every label becomes the target; all: y becomes y+1", OPTION_TEXT,
      FIELD(mode), FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
     {"--target", "K", "the target label (default 0)", OPTION_NUMBER, FIELD(target),

@@ -33,6 +33,7 @@ typedef struct Options {
     const char *poisoned;              // folder of a poisoned training set; NULL: none
     const char *mode;                  // single or all
     const char *trigger_images;        // files with commas; NULL: none
+    const char *extractor;             // file of weights; NULL: none
     const char *out, *json, *output;   // result directory, --json FILE, -o FILE
     const char *scale_text, *device, *precision_text, *sets[MAX_OVERRIDES];
     int64_t seed, threads, target;

@@ -117,6 +117,10 @@ int request_check(const Options *options, Error *error)
         fail(error, "--trigger-images: the attack %s takes none", options->attack);
         return 2;
     }
+    if (options->extractor && !attack_method_find(options->attack, NULL)->takes_extractor) {
+        fail(error, "--extractor: the attack %s takes none", options->attack);
+        return 2;
+    }
     DataRequest request = data_request(options);
     DataSource *source = data_source_open(options->data, &request, error);
     if (!source) return 1;

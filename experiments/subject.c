@@ -20,6 +20,27 @@ const char *model_name(const Options *options, const DataSource *source)
     return options->model ? options->model : source->default_model;
 }
 
+// Where the tensors that stay as they are come from, and the digest of a file's.
+static void describe_extractor(const Subject *s, Json *config)
+{
+    Sha256 hash;
+    uint8_t digest[32];
+    Text hex = {0};
+    const Parameters *parameters = &s->classifier->parameters;
+    bool given = s->attack.extractor != NULL;
+    json_set(config, "extractor", json_string(given ? "given" : "trained on the training set"));
+    if (!given) return;
+    sha256_begin(&hash);
+    for (int i = 0; i < parameters->count && parameters->items[i].kept; i++) {
+        const Tensor *tensor = parameters->items[i].tensor;
+        sha256_update(&hash, tensor->data, sizeof(float) * (size_t)tensor->count);
+    }
+    sha256_end(&hash, digest);
+    for (int i = 0; i < 32; i++) text_append(&hex, "%02x", digest[i]);
+    json_set(config, "extractor_sha256", json_string(hex.text));
+    text_free(&hex);
+}
+
 static Json *classifier_config(const Subject *s, const char *model)
 {
     const Options *o = s->options;
@@ -41,6 +62,7 @@ static Json *classifier_config(const Subject *s, const char *model)
     json_set(config, "attack_settings", json_copy(s->attack.settings));
     if (s->trigger_images.count > 0)
         json_set(config, "trigger_images", trigger_images_hashes(&s->trigger_images));
+    if (s->attack.method->takes_extractor) describe_extractor(s, config);
     Json *settings = settings_resolve_better(classifier_settings, s->attack.method->training,
                                              "classifier", o->scale, &o->overrides);
     augmentation_complete(settings, &s->source->augmentation);
@@ -79,6 +101,7 @@ static void command_text(const Subject *s, const char *defense, Text *text)
                 defense ? "run" : "train", o->data, s->classifier->name, o->attack, o->mode);
     if (!s->attack.all_targets) text_append(text, " --target %lld", (long long)o->target);
     if (o->trigger_images) text_append(text, " --trigger-images '%s'", o->trigger_images);
+    if (o->extractor) text_append(text, " --extractor '%s'", o->extractor);
     if (defense) text_append(text, " --defense %s", defense);
     if (o->image_size) text_append(text, " --image-size %s", o->image_size);
     if (o->poisoned) text_append(text, " --poisoned %s", o->poisoned);
@@ -156,7 +179,9 @@ static bool create_attack(const Options *o, Subject *s, Error *error)
         .seed = (uint64_t)o->seed,
         .settings = settings_resolve(method->settings, method->name, o->scale, &o->overrides),
         .pictures = s->trigger_images.pictures,
-        .picture_count = s->trigger_images.count};
+        .picture_count = s->trigger_images.count,
+        .model = model_name(o, s->source),
+        .extractor = o->extractor};
     memcpy(s->attack.mean, s->source->mean, sizeof s->attack.mean);
     memcpy(s->attack.deviation, s->source->std, sizeof s->attack.deviation);
     return attack_create(&s->attack, error);
@@ -269,6 +294,8 @@ static bool find_or_train(Subject *s, Error *error)
     s->classifier = classifier_create(model, d->height, d->width, d->channels, d->classes, error);
     if (!s->classifier) return false;
     classifier_set_mean_std(s->classifier, d->mean, d->std);
+    if (s->attack.method->prepare && !s->attack.method->prepare(&s->attack, s->classifier, error))
+        return false;
     s->config = classifier_config(s, model);
     char hash[65];
     config_hash(s->config, hash);
@@ -284,6 +311,11 @@ static bool poison_data(Subject *s, Error *error)
 {
     const char *folder = s->options->poisoned;
     if (folder) return poisoned_set_read(folder, &s->train, &s->truth, error);
+    if (s->attack.method->takes_extractor && !s->attack.extractor && !s->options->quiet)
+        fprintf(stderr,
+                "sieve: %s: no --extractor: a network is trained on the %lld training images and "
+                "taken over\n",
+                s->attack.method->name, (long long)s->train.count);
     return attack_poison_set(&s->attack, &s->train, &s->truth, error);
 }
 

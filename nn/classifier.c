@@ -119,6 +119,15 @@ void classifier_take_weights(Classifier *classifier, const Classifier *from)
     }
 }
 
+int classifier_last_layer(const Classifier *classifier)
+{
+    const Parameter *items = classifier->parameters.items;
+    int i = classifier->parameters.count - 1;
+    size_t prefix = (size_t)(strrchr(items[i].name, '.') - items[i].name) + 1;
+    while (i > 0 && strncmp(items[i - 1].name, items[i].name, prefix) == 0) i--;
+    return i;
+}
+
 Classifier *classifier_copy(const Classifier *c, Error *error)
 {
     static const float zero[] = {0, 0, 0}, one[] = {1, 1, 1};
@@ -128,6 +137,9 @@ Classifier *classifier_copy(const Classifier *c, Error *error)
     classifier_set_mean_std(copy, c->mean ? c->mean->data : zero,
                             c->deviation ? c->deviation->data : one);
     classifier_take_weights(copy, c);
+    int kept = 0;
+    while (kept < c->parameters.count && c->parameters.items[kept].kept) kept++;
+    parameters_keep(&copy->parameters, kept);
     return copy;
 }
 

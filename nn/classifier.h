@@ -44,7 +44,11 @@ void classifier_move(Classifier *classifier, const DeviceMemory *memory); // as 
 // where all means are 0 and all deviations 1, or where the network sees raw images.
 void classifier_set_mean_std(Classifier *classifier, const float *mean, const float *deviation);
 
-// Another classifier of the same name with the same weights, not frozen; NULL and error as create's.
+// Where in its parameters the tensors of its last layer begin.
+int classifier_last_layer(const Classifier *classifier);
+
+// Another classifier of the same name with the same weights, not frozen but for the tensors that are
+// kept (parameters_keep); NULL and error as create's.
 Classifier *classifier_copy(const Classifier *classifier, Error *error);
 
 // The weights of another classifier of the same model, which this one takes over.

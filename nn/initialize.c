@@ -29,6 +29,7 @@ void initialize_default(Parameters *parameters, RandomKey key)
     for (int i = 0; i < parameters->count; i++) {
         const Parameter *parameter = &parameters->items[i];
         Tensor *tensor = parameter->tensor;
+        if (parameter->kept) continue;
         if (parameter->deviation > 0) {
             draw_normal(parameter, key, parameter->deviation);
             continue;
@@ -47,6 +48,7 @@ void initialize_he(Parameters *parameters, RandomKey key)
     for (int i = 0; i < parameters->count; i++) {
         const Parameter *parameter = &parameters->items[i];
         Tensor *tensor = parameter->tensor;
+        if (parameter->kept) continue;
         bool is_weight = parameter->fan_in > 0 && tensor->rank > 1;
         if (!is_weight) {
             set_constant(tensor, parameter->start);

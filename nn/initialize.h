@@ -1,4 +1,4 @@
-// Random starting weights. Each tensor draws from its own stream, keyed by its name, so a network
+// Random starting weights, of all tensors that are not kept. Each tensor draws from its own stream, keyed by its name, so a network
 // starts the same whatever was drawn before and whatever other layers it has.
 #ifndef SIEVE_NN_INITIALIZE_H
 #define SIEVE_NN_INITIALIZE_H

@@ -68,6 +68,14 @@ void parameters_require_gradient(Parameters *parameters, bool required)
         if (parameters->items[i].trainable) parameters->items[i].tensor->needs_grad = required;
 }
 
+void parameters_keep(Parameters *parameters, int count)
+{
+    for (int i = 0; i < count; i++) {
+        parameters->items[i].kept = true;
+        parameters->items[i].trainable = parameters->items[i].tensor->needs_grad = false;
+    }
+}
+
 void parameters_freeze(Parameters *parameters, bool frozen)
 {
     parameters_require_gradient(parameters, !frozen);

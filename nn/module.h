@@ -29,6 +29,7 @@ typedef struct Parameter {
     // learning rate (0: 1), and without weight decay.
     float rate;
     bool undecayed;
+    bool kept; // of a network that was taken over: no training, no new start (parameters_keep)
 } Parameter;
 
 // Zero-initialise it. Owns names and tensors; layers point at the tensors.
@@ -50,6 +51,10 @@ int64_t parameters_values(const Parameters *parameters); // number of trainable 
 // Whether backward() computes gradients of the trainable tensors. Gradients to the network's input
 // flow either way.
 void parameters_require_gradient(Parameters *parameters, bool required);
+
+// The first `count` tensors stay as they are from now on: whoever trains or starts the network
+// anew leaves them alone.
+void parameters_keep(Parameters *parameters, int count);
 
 // Freezes the network: its tensors stay as they are, no gradients of them are computed, and layers
 // keep what they make of them (core/ops.h, conv2d_frozen). Or thaws it.

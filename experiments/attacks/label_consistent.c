@@ -12,16 +12,15 @@
 //    . . #
 //    . # .
 //    # . #
-// R is trained again by every command; `sieve poison` keeps the set for `--poisoned` instead.
+// R (own_network.c) is trained again by every command; `sieve poison` keeps the set for `--poisoned` instead.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "core/error.h"
 #include "data/batch.h"
 #include "experiments/attack.h"
+#include "experiments/attacks/own_network.h"
 #include "experiments/attacks/pgd.h"
-#include "nn/initialize.h"
-#include "optim/schedule.h"
 
 enum { PATTERN = 3, AT_ONCE = 64 };
 
@@ -101,85 +100,15 @@ static Pgd ball_of(const Attack *attack)
     return (Pgd){setting(set, "norm") == 0, epsilon / 255, step / 255, steps};
 }
 
-// These samples as they are.
-static void read_images(const Dataset *d, const uint32_t *samples, int64_t n, float *images,
-                        int32_t *labels)
-{
-    batch_fill(d, samples, n, (Augmentation){0}, (RandomKey){0}, 0, images, labels);
-}
-
-typedef struct Learner {
-    const Attack *attack;
-    Classifier *network;
-    Optimizer *optimizer;
-    Tape *tape;
-    Tensor *images; // (AT_ONCE, ...), with a gradient
-} Learner;
-
-static void learn_batch(Learner *l, const Dataset *train, const uint32_t *samples, uint32_t number)
-{
-    int32_t labels[AT_ONCE];
-    Pgd ball = {true, 8 / 255., 2 / 255., (int)setting(l->attack->settings, "pgd_training")};
-    read_images(train, samples, AT_ONCE, l->images->data, labels);
-    if (ball.steps > 0) {
-        parameters_require_gradient(&l->network->parameters, false);
-        pgd(l->network, l->tape, l->images, labels, ball);
-        parameters_require_gradient(&l->network->parameters, true);
-    }
-    RandomKey key = {l->attack->seed, random_purpose("label-consistent dropout"), number};
-    Tensor *y = tape_tensor_int(l->tape, SHAPE(AT_ONCE));
-    memcpy(y->ints, labels, sizeof labels);
-    Tensor *x = tape_input(l->tape, l->images);
-    backward(cross_entropy(classify(l->network, x, (Mode){.training = true, .key = key}), y));
-    optimizer_step(l->optimizer);
-    tape_reset(l->tape);
-}
-
-// Whole batches only; the rest of an epoch's samples sits it out.
-static void learn(Learner *l, const Dataset *train)
-{
-    const Json *set = l->attack->settings;
-    int64_t wanted = (int64_t)setting(set, "training_images");
-    int64_t count = wanted > 0 && wanted < train->count ? wanted : train->count;
-    int64_t batches = count / AT_ONCE, epochs = (int64_t)setting(set, "epochs");
-    Schedule schedule = {.kind = SCHEDULE_COSINE, .learning_rate = .05, .period = batches * epochs};
-    uint32_t *part = allocate(sizeof *part * (size_t)train->count);
-    uint32_t *order = allocate(sizeof *order * (size_t)count);
-    RandomKey key = {l->attack->seed, random_purpose("label-consistent network"), 0};
-    random_permutation(key, (uint32_t)train->count, part);
-    for (int64_t step = 0; step < batches * epochs; step++) {
-        key.step = 1 + (uint32_t)(step / batches);
-        if (step % batches == 0) epoch_order(key, part, count, order);
-        l->optimizer->learning_rate = learning_rate_at(&schedule, step);
-        learn_batch(l, train, order + step % batches * AT_ONCE, (uint32_t)step);
-    }
-    free(part);
-    free(order);
-}
-
-// R, frozen.
 static Classifier *independent_network(const Attack *attack, const Dataset *train, Error *error)
 {
-    const char *name = attack->channels == 1 ? "mnist-ia" : "resnet18";
-    Classifier *network = classifier_create(name, attack->height, attack->width, attack->channels,
-                                            attack->classes, error);
-    if (!network) return NULL;
-    classifier_set_mean_std(network, attack->mean, attack->deviation);
-    initialize_default(&network->parameters,
-                       (RandomKey){attack->seed, random_purpose("label-consistent start"), 0});
-    Learner learner = {.attack = attack,
-                       .network = network,
-                       .optimizer = optimizer_create_sgd(
-                           &network->parameters, (Sgd){.momentum = .9f, .weight_decay = 5e-4f}),
-                       .tape = tape_create(cpu_kernels()),
-                       .images = parameter_create(
-                           SHAPE(AT_ONCE, attack->height, attack->width, attack->channels))};
-    learn(&learner, train);
-    optimizer_free(learner.optimizer);
-    tape_free(learner.tape);
-    tensor_free(learner.images);
-    parameters_freeze(&network->parameters, true);
-    return network;
+    const Json *set = attack->settings;
+    OwnNetwork how = {.model = attack->channels == 1 ? "mnist-ia" : "resnet18",
+                      .epochs = (int)setting(set, "epochs"),
+                      .images = (int64_t)setting(set, "training_images"),
+                      .learning_rate = .05,
+                      .pgd_steps = (int)setting(set, "pgd_training")};
+    return own_network_train(attack, train, how, error);
 }
 
 // ---- the poisoned set ----
@@ -191,7 +120,7 @@ static void make_hard(const Attack *attack, const Classifier *network, const uin
     int32_t labels[AT_ONCE];
     Tape *tape = tape_create(cpu_kernels());
     Tensor *x = parameter_create(SHAPE(n, train->height, train->width, train->channels));
-    read_images(train, samples, n, x->data, labels);
+    batch_fill(train, samples, n, (Augmentation){0}, (RandomKey){0}, 0, x->data, labels);
     pgd(network, tape, x, labels, ball_of(attack));
     int64_t size = x->count / n;
     for (int64_t i = 0; i < x->count; i++)
@@ -216,9 +145,6 @@ static uint32_t *chosen_samples(const Attack *attack, const Dataset *train, int6
 static bool poison_set(Attack *attack, Dataset *train, PoisonTruth *truth, Error *error)
 {
     int64_t count;
-    if (train->count < AT_ONCE)
-        return fail(error, "label-consistent: %lld training images are too few for a network",
-                    (long long)train->count);
     Classifier *network = independent_network(attack, train, error);
     if (!network) return false;
     uint32_t *samples = chosen_samples(attack, train, &count);

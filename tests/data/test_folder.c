@@ -151,6 +151,27 @@ static void pictures_are_cut_to_the_middle(void)
     load_refused("imagenet10", "elsewhere", "neither imagenette2 nor imagenette2-320");
 }
 
+static void the_pair_is_resized_as_a_whole(void)
+{
+    char name[100];
+    for (int i = 0; i < 4; i++) {
+        snprintf(name, sizeof name, "pair/imagenet-pair/%s/%s/1.png", i < 2 ? "train" : "val",
+                 i % 2 ? "n04418357" : "n03970156");
+        write_picture(name, 300 + i, 64, 3, 10 * i);
+    }
+    Dataset train, test;
+    Error error = {0};
+    DataSource *source =
+        load("imagenet-pair", inside("pair"), (DataRequest){0}, &train, &test, &error);
+    if (!check(source != NULL, "%s", error.message)) return;
+    check(train.count == 2 && test.count == 2 && train.width == 224, "counts");
+    check(train.labels[0] == 0 && train.labels[1] == 1 && train.images[0] == 0, "plungers first");
+    dataset_free(&train);
+    dataset_free(&test);
+    data_source_close(source);
+    load_refused("imagenet-pair", "elsewhere", "imagenet-pair/train/n03970156");
+}
+
 static void the_real_photographs_are_loaded(void)
 {
     if (!shared_path("data/imagenette-224")) {
@@ -179,6 +200,7 @@ int main(int argc, char **argv)
         {"the_first_broken_picture_is_named", the_first_broken_picture_is_named},
         {"missing_folders_are_named", missing_folders_are_named},
         {"pictures_are_cut_to_the_middle", pictures_are_cut_to_the_middle},
+        {"the_pair_is_resized_as_a_whole", the_pair_is_resized_as_a_whole},
         {"the_real_photographs_are_loaded", the_real_photographs_are_loaded},
     };
     return TESTS_RUN(tests);
