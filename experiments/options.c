@@ -36,9 +36,10 @@ static const OptionRow rows[] = {
      OPTION_TEXT, FIELD(image_size), FOR_RUN | FOR_TRAIN | FOR_DATA | FOR_POISON, 0, 0},
     {"--model", "NAME",
      "classifier (default: the data set's): mnist-ia, mnist-wanet, mnist-dba, "
-     "preact-resnet18,\n"
-     "                             resnet18-celeba, resnet18-dba, resnet18[-leaky-relu|-elu|-tanhshrink|-softplus], vgg11[-bn], "
-     "vgg16[-bn], nin, alexnet, mlp",
+     "preact-resnet18, resnet18-celeba,\n"
+     "                             resnet18-dba, resnet18[-leaky-relu|-elu|-tanhshrink|-softplus], "
+     "vgg11[-bn], vgg16[-bn],\n"
+     "                             nin, alexnet, mlp",
      OPTION_TEXT, FIELD(model), FOR_RUN | FOR_TRAIN, 0, 0},
     {"--attack", "NAME",
      "badnet+ (default), noise-bi+, image-bi+, input-aware, wanet, badnets, label-consistent,\n"

@@ -252,6 +252,22 @@ static void test_small_images_stand_in_a_black_frame(void)
     tensor_free(framed);
 }
 
+static void test_dbas_networks_see_images_as_they_are(void)
+{
+    static const Case cases[] = {{"mnist-dba", 28, 28, 1, 0}, {"resnet18-dba", 32, 32, 3, 0}};
+    for (int i = 0; i < 2; i++) {
+        Tape *tape = tape_create(cpu_kernels());
+        Classifier *a = classifier_of(&cases[i]);
+        Tensor *images = random_images(BATCH, &cases[i]), *x = tape_input(tape, images);
+        const Tensor *before = classify(a, x, (Mode){0});
+        classifier_set_mean_std(a, (float[]){.5f, .4f, .3f}, (float[]){.2f, .2f, .2f});
+        check(same(before, classify(a, x, (Mode){0})), "%s is normalised", a->name);
+        tape_free(tape);
+        classifier_free(a);
+        tensor_free(images);
+    }
+}
+
 static void check_round_trip(const char *name, Parameters *a, Parameters *b)
 {
     char path[300];
@@ -327,6 +343,7 @@ int main(int argc, char **argv)
         {"the_papers_filter_is_the_default_of_its_size",
          test_the_papers_filter_is_the_default_of_its_size},
         {"small_images_stand_in_a_black_frame", test_small_images_stand_in_a_black_frame},
+        {"dbas_networks_see_images_as_they_are", test_dbas_networks_see_images_as_they_are},
         {"weights_come_back_from_files", test_weights_come_back_from_files},
         {"random_starts_are_those_of_the_papers_code",
          test_random_starts_are_those_of_the_papers_code},
