@@ -5,7 +5,7 @@
 // ImageNet-10 is such a folder of known classes: Imagenette (fast.ai), 224x224, below
 // DIRECTORY/imagenette2, imagenette2-320, imagenette2-160 or imagenette-224, with val for test.
 //
-// The ImageNet pair is another: the plunger and the theater curtain of the hidden trigger attack, below
+// The ImageNet pair is another: the hidden trigger attack's plunger and theater curtain, below
 // DIRECTORY/imagenet-pair, pictures of any size, resized as a whole, with val for test.
 #ifndef SIEVE_DATA_FOLDER_H
 #define SIEVE_DATA_FOLDER_H

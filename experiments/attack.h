@@ -59,8 +59,8 @@ typedef struct AttackMethod {
     // there is a function `poison`. NULL: the attack works on batches.
     bool (*poison_set)(Attack *attack, Dataset *train, PoisonTruth *truth, Error *error);
 
-    // Gives the classifier, before any training, what it is to begin with (parameters_keep: what the
-    // training leaves alone). NULL: nothing.
+    // Gives the classifier, before any training, what it is to begin with (parameters_keep: what
+    // the training leaves alone). NULL: nothing.
     bool (*prepare)(const Attack *attack, struct Classifier *classifier, Error *error);
     // For attacks on another kind of training: trains the classifier, whose weights are at their
     // start, in place of what classifier_training.c does. NULL: that.

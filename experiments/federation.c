@@ -1,7 +1,7 @@
 // With G the global network and n participants, in each round
 //
 //   L_i = G, trained by SGD on the samples of participant i for some epochs,    i = 1 .. n
-//   G = G + eta / n sum_i (L_i - G)                                                          (FedAvg)
+//   G = G + eta / n sum_i (L_i - G)                                                        (FedAvg)
 //
 // for parameters and for the running statistics of batch norms alike; whoever has no samples leaves
 // L_i = G. Momentum begins anew with every local training.

@@ -72,9 +72,9 @@ typedef struct TrainingStage {
     const Observer *observer; // sees each step's forward pass; NULL: nobody
 } TrainingStage;
 
-// In a federation an epoch is a round: each participant trains for one epoch on those of its samples
-// that the stage has, and the server takes the mean (experiments/federation.h). Momentum begins anew
-// with every round. The loss must be the plain one there.
+// In a federation an epoch is a round: each participant trains for one epoch on those of its
+// samples that the stage has, and the server takes the mean (experiments/federation.h). Momentum
+// begins anew with every round; the loss must be the plain one, the learning rate constant.
 bool training_stage(TrainingDefense *defense, const TrainingStage *stage, Error *error);
 
 // Enters what a method found at one point: `finding` (an object, which becomes the record's; NULL:

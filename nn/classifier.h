@@ -47,8 +47,8 @@ void classifier_set_mean_std(Classifier *classifier, const float *mean, const fl
 // Where in its parameters the tensors of its last layer begin.
 int classifier_last_layer(const Classifier *classifier);
 
-// Another classifier of the same name with the same weights, not frozen but for the tensors that are
-// kept (parameters_keep); NULL and error as create's.
+// Another classifier of the same name with the same weights, not frozen, with the same tensors kept
+// (parameters_keep); NULL and error as create's.
 Classifier *classifier_copy(const Classifier *classifier, Error *error);
 
 // The weights of another classifier of the same model, which this one takes over.

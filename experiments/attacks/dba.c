@@ -9,14 +9,14 @@
 //           G = G + eta / n sum_i (L_i - G)
 //   test:   x~ = x with all four parts on it
 //
-//     0000..1111      the four parts, white bars at the top left: `length` pixels long, `gap` pixels
-//     ..........      between them, `apart` rows from one to the next
+//     0000..1111      the four parts, white bars at the top left: `length` pixels long, `gap`
+//     ..........      pixels between them, `apart` rows from one to the next
 //     ..........
 //     2222..3333
 //
-// Until round `start` the malicious take part honestly, with the rest of their samples. The code of
-// DBA changes the first `20` of each batch of 64 anew; here the same share of the samples is changed
-// once, so that the defender can be handed the same training sets that the malicious train on.
+// Until round `start` the malicious take part honestly, with the rest of their samples. DBA's code
+// changes the first 20 (MNIST) or 5 (CIFAR-10) of each batch of 64 anew; here the same share of the
+// samples is changed once, so that the defender is handed the very sets that the malicious train on.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

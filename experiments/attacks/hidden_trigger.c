@@ -1,20 +1,21 @@
-// The hidden trigger attack (Saha, Subramanya and Pirsiavash, "Hidden Trigger Backdoor Attacks", AAAI
-// 2020), on transfer learning: the victim takes a trained network over as it is, f, and trains a new
-// last layer on it. Its training set holds images z' of the target class that look like images z, and
-// to f are like source images with the trigger on; the trigger itself is in none of them.
+// The hidden trigger attack (Saha, Subramanya and Pirsiavash, "Hidden Trigger Backdoor Attacks",
+// AAAI 2020), on transfer learning: the victim takes a trained network over as it is, f, and trains
+// a new last layer on it. Its training set holds images z' of the target class that look like images
+// z of it, and to f are like source images with the trigger on; the trigger itself is in none.
 //
 //   s~ = (1 - m) s + m t,   a source image s with the trigger t at a random place
 //   z' = argmin || f(z') - f(s~) ||_2^2,   || z' - z ||_inf <= epsilon,  z' in [0, 1]          (1)
 //
-// over batches of `pairs` source and as many target images (feature_collision.c). The first `aside` images of either class, at random, are set aside for that and leave the training
-// set; the 2 x `aside` images z' of two passes over them, with other places and other partners, take
-// their places in it, labelled as the target. f(x) is what the class scores are computed from: for
-// alexnet fc7 after relu.
+// over batches of `pairs` source and as many target images (feature_collision.c). `aside` images of
+// either class, at random, are set aside for that and leave the training set; the 2 x `aside` images
+// z' of two passes over them, with other places and other partners, take their places in it,
+// labelled as the target. f(x) is what the class scores are computed from: for alexnet fc7 after
+// relu.
 //
 // f comes from a file (--extractor), or is trained here on the given data before anything else,
 // where the paper has AlexNet trained on ImageNet. The trigger is a smooth field of random colours.
 // ASR is measured on all images of other classes than the target; of a pair those are the source's.
-// The rate of the last layer's training falls along a cosine (the authors': to a tenth every ten epochs).
+// The learning rate falls along a cosine (the authors': to a tenth every ten epochs).
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

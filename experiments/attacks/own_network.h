@@ -1,5 +1,5 @@
-// A network of the attacker's own, for attacks that poison the training set with its help: trained on
-// the clean set before anything else, by the attack itself.
+// A network of the attacker's own, for attacks that poison the training set with its help: trained
+// on the clean set before anything else.
 #ifndef SIEVE_EXPERIMENTS_ATTACKS_OWN_NETWORK_H
 #define SIEVE_EXPERIMENTS_ATTACKS_OWN_NETWORK_H
 

@@ -1,8 +1,8 @@
 // The MNIST classifier of DBA's code (Xie et al., "DBA: Distributed Backdoor Attacks against
 // Federated Learning", ICLR 2020), two 5x5 convolutions without padding and two linear layers:
 //   x -> conv1 20 -> relu -> pool 2 -> conv2 50 -> relu -> pool 2 -> fc1 500 -> relu -> fc2
-// It sees images as they are, in [0, 1]. relu keeps the order of values, so it may as well follow the
-// pooling, where a quarter of the values is left.
+// It sees images as they are, in [0, 1]. relu keeps the order of values, so it may as well follow
+// the pooling, where a quarter of the values is left.
 #include "nn/models/models.h"
 
 typedef struct MnistDba {

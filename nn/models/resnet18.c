@@ -17,8 +17,8 @@
 // resnet18-dba (DBA's code for CIFAR-10) is that network with half of the channels, 32 to 256, and
 // sees images as they are, in [0, 1].
 //
-// resnet18 (NONE's code) is resnet18-celeba under other names ("downsample" for "shortcut", "fc" for
-// "linear"); its convolutions start normal with deviation sqrt(2 / (kernel^2 out)). From 128 pixels
+// resnet18 (NONE's code) is resnet18-celeba under other names ("downsample" for "shortcut", "fc"
+// for "linear"); its convolutions start normal with deviation sqrt(2 / (kernel^2 out)). From 128 pixels
 // on it has ImageNet's form: conv1 7x7 of stride 2, max pool 3 of stride 2, and the mean over all
 // places in the end. Its variants have f = leaky relu (slope .01), elu, x - tanh x, softplus.
 #include "nn/models/models.h"

@@ -1,5 +1,5 @@
-// The distributed backdoor attack: places of the trigger's parts, whose samples carry which part, and
-// runs of the program with it.
+// The distributed backdoor attack: places of the trigger's parts, whose samples carry which part,
+// and runs of the program with it.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// Federated averaging: who gets which samples, and a round beside the same round worked out by hand.
+// Federated averaging: who gets which samples, and a round beside the same worked out by hand.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
