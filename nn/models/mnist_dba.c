@@ -10,15 +10,22 @@ typedef struct MnistDba {
     Linear fc1, fc2;
 } MnistDba;
 
+// From the last map.
+static Tensor *scores(const Classifier *classifier, Tensor *map, Mode mode)
+{
+    const MnistDba *net = classifier->network;
+    (void)mode; // no dropout, no norm
+    Tensor *x = relu(linear_forward(&net->fc1, flatten_channels_first(map)));
+    return linear_forward(&net->fc2, features_shown(x));
+}
+
 static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
 {
     const MnistDba *net = classifier->network;
     const Pool2d half = {.kernel = 2};
-    (void)mode; // no dropout, no norm
     Tensor *x = features_shown(relu(max_pool2d(conv_forward(&net->conv1, images), half)));
     x = features_shown(relu(max_pool2d(conv_forward(&net->conv2, x), half)));
-    x = relu(linear_forward(&net->fc1, flatten_channels_first(x)));
-    return linear_forward(&net->fc2, features_shown(x));
+    return scores(classifier, x, mode);
 }
 
 // Pixels along a side after two valid 5x5 convolutions, each with its pooling.
