@@ -13,10 +13,11 @@ enum { SIDE = 16, PIXELS = SIDE * SIDE, IMAGES = 6, TARGET = 3 };
 static const RandomKey KEY = {7, 11, 13};
 static const int32_t LABELS[IMAGES] = {0, 1, 2, 4, 5, 9};
 
-// Mean over samples of the squared differences of the maps seen so far between x and x~.
+// Mean over samples of the squared differences of the maps seen so far between x and x~, summed up
+// over each map's elements, and their means.
 typedef struct Difference {
     int maps;
-    double sum;
+    double sum, mean;
 } Difference;
 
 static void see(void *context, const Tensor *weight, Tensor *result)
@@ -27,6 +28,7 @@ static void see(void *context, const Tensor *weight, Tensor *result)
     for (int64_t i = 0; i < half; i++) {
         double difference = (double)result->data[i] - (double)result->data[half + i];
         d->sum += difference * difference / IMAGES;
+        d->mean += difference * difference / (double)half;
     }
     d->maps++;
 }
@@ -76,16 +78,16 @@ static void every_image_comes_with_its_trigger(void)
     attack_free(&attack);
 }
 
-static double difference_inside(const Classifier *c, const Tensor *both)
+static Difference difference_inside(const Classifier *c, const Tensor *both)
 {
-    Difference difference = {0, 0};
+    Difference difference = {0};
     Observer observer = {see, &difference};
     Tape *tape = tape_create(cpu_kernels());
     tape_observe(tape, &observer);
     classify(c, tape_input(tape, both), (Mode){0});
     check(difference.maps == 2, "%d convolutions", difference.maps);
     tape_free(tape);
-    return difference.sum;
+    return difference;
 }
 
 static void the_loss_is_equation_9(void)
@@ -93,21 +95,23 @@ static void the_loss_is_equation_9(void)
     Error error = {0};
     Classifier *c = classifier_create("mnist-ia", SIDE, SIDE, 1, 10, &error);
     initialize_he(&c->parameters, (RandomKey){1, 2, 3});
-    for (int i = 0; i < 2; i++) {
-        double alpha = i == 0 ? 0 : .01;
+    for (int i = 0; i < 3; i++) {
+        double alpha = i == 0 ? 0 : i == 1 ? .01 : 5;
         Attack attack = attack_trial("adaptive", SIDE, 1, 1, "adaptive.benign_epochs=0");
         json_set(attack.settings, "alpha", json_number(alpha));
+        json_set(attack.settings, "mean", json_number(i == 2));
         float *images = random_images(&attack, IMAGES, 5);
         StepTrial trial;
         PoisonedBatch batch = poisoned(&attack, &trial, 0, images);
         Tensor *logits = classify(c, batch.images, (Mode){0});
         Tensor *both = cross_entropy(logits, batch.labels);
-        double inside = difference_inside(c, batch.images);
+        Difference difference = difference_inside(c, batch.images);
+        double inside = i == 2 ? difference.mean : difference.sum;
         double expected = 2 * (double)tensor_value(both) + alpha * inside;
         Tensor *loss = attack.method->loss(&attack, &trial.step, both);
         double got = (double)tensor_value(loss);
         check(fabs(got - expected) < 1e-4 * expected, "%.7g, not %.7g", got, expected);
-        check(inside > 1, "the trigger is seen inside");
+        check(difference.sum > 1, "the trigger is seen inside");
         check(tape_observer(trial.tape) == NULL, "the watch is over");
         backward(loss);
         step_trial_free(&trial);
