@@ -9,6 +9,7 @@
 #include "experiments/poisoned_set.h"
 #include "experiments/setting.h"
 #include "experiments/training.h"
+#include "nn/classifier.h"
 #include "optim/optimizer.h"
 
 typedef struct Attack Attack;
@@ -54,6 +55,12 @@ typedef struct AttackMethod {
     // truth, which poison_truth_create has made, what it did. Batches then stay as they are, unless
     // there is a function `poison`. NULL: the attack works on batches.
     bool (*poison_set)(Attack *attack, Dataset *train, PoisonTruth *truth, Error *error);
+
+    // For attacks that plant nothing but look for a Trojan in a trained classifier: the success rate
+    // of the triggers found, in percent, and what was found for result.json (the caller's). NULL:
+    // the trigger is known.
+    Json *(*search)(const Attack *attack, const Classifier *classifier, const Dataset *test,
+                    bool quiet, double *ASR);
 
     // The rest is for attacks that train networks of their own along with the classifier.
     const char *const *figures; // names of what pretrain and poison report; NULL-terminated
@@ -118,6 +125,10 @@ PoisonedBatch attack_poison(Attack *attack, const Step *step, double *figures);
 // the method poisons batches.
 bool attack_poison_set(Attack *attack, Dataset *train, PoisonTruth *truth, Error *error);
 
+// Where the method searches for Trojans: its ASR and `found` into a result's record.
+void attack_search(const Attack *attack, const Classifier *classifier, const Dataset *test,
+                   bool quiet, Json *record);
+
 // Puts triggers, drawn by key and the sample's number, on these samples of the set, rounded to its
 // 8 bits, and notes it. Labels stay.
 void attack_stamp_samples(const Attack *attack, RandomKey key, const uint32_t *samples,
@@ -135,6 +146,6 @@ bool attack_restore(Attack *attack, bool with_optimizers, const Safetensors *fil
 
 extern const AttackMethod attack_none, attack_badnet_plus, attack_noise_bi_plus,
     attack_image_bi_plus, attack_input_aware, attack_wanet, attack_badnets, attack_label_consistent,
-    attack_adaptive;
+    attack_adaptive, attack_natural;
 
 #endif
