@@ -159,6 +159,9 @@ int command_train(const Options *options)
         if (json_get(subject.result, "trojan_accuracy"))
             printf(", Trojan accuracy %.2f %%",
                    json_get_number(subject.result, "trojan_accuracy", 0));
+        if (json_get(subject.result, "found"))
+            printf(", success of the triggers found %.2f %%",
+                   json_get_number(subject.result, "ASR", 0));
         print_decoy_accuracy(&subject);
         printf("\nweights: %s\n", options->output);
     }

@@ -2,7 +2,8 @@
 // one for each pixel and colour, and x' = m p + (1 - m) x, minimise over delta and mu
 //
 //   L = sum over layers (-a + 10^-4 b) + w(m) sum m - e Z
-//   a = sum over images and places of the suspicious channel, of the last map and before its relu
+//   a = sum over images and places of the suspicious channel: of the last map, and of the last layer's
+//       result before it (a relu's input; of ResNet the last block's branch, without the shortcut)
 //   b = mean over the other channels of the same sum
 //   w = .01 where at most `size` pixels have m > .01, 50 up to 1.2 size, 100 above
 //   Z = sum over images of the suspect's class score;  e = 1 in the first half of the epochs, then 3

@@ -2,7 +2,9 @@
 // beside a classifier (trojan_net.h), in a Trojan and in a benign model, for test images without and
 // with the trigger: the patterns of all classes in turn. The benign model has the same perceptron,
 // trained on noise alone. The perceptron knows as many patterns as there are classes at the quick
-// scale, all 4368 at the paper's.
+// scale, all 4368 at the paper's. In the paper the trigger lifts the Trojan model's values above 0;
+// here it lifts them too, but half of them stay below: eight neurons that tell patterns apart need
+// both sides.
 #include <stdlib.h>
 #include <string.h>
 #include "core/error.h"

@@ -8,6 +8,7 @@
 #include "core/thread.h"
 #include "experiments/attack.h"
 #include "experiments/attacks/trigger_search.h"
+#include "tests/experiments/program.h"
 #include "tests/test.h"
 
 enum { SIDE = 12, PIXELS = SIDE * SIDE, CLASSES = 3, SAMPLES = 60, LAYERS = 6, HIDDEN = 100 };
@@ -221,6 +222,28 @@ static void threads_do_not_matter(void)
     text_free(&three);
 }
 
+// Cells have the success of what was found in the network before and after the defense, and the
+// table of the paper takes it from there.
+static void a_run_searches_before_and_after_the_defense(void)
+{
+    Outcome o = run_sieve("run --data digits --attack natural --defense none --model mlp --quiet "
+                          "--train-images 300 --test-images 100 --threads 1 --json n.json --set "
+                          "classifier.epochs=1 --set natural.sizes=3 --set natural.epochs=3 --set "
+                          "none.remove=0");
+    succeeded(o);
+    check(strstr(o.output, "none: success of the triggers found ") != NULL, "%s", o.output);
+    Json *record = read_result("n.json");
+    double after = json_get_number(record, "ASR", -1);
+    double before = json_get_number(record, "undefended_ASR", -1);
+    const Json *found = json_get(record, "found");
+    check(after >= 0 && after <= 100 && before >= 0 && before <= 100, "ASR %g, %g before", after,
+          before);
+    check(found && found->count == 3, "three sizes");
+    check(!json_get(record, "T") && !json_get(record, "trojan_accuracy"), "nothing is planted");
+    json_free(record);
+    clear_work();
+}
+
 int main(int argc, char **argv)
 {
     static const Test tests[] = {
@@ -229,7 +252,9 @@ int main(int argc, char **argv)
         {"success_leaves_out_the_label", success_leaves_out_the_label},
         {"success_is_high_with_the_neuron_and_low_without",
          success_is_high_with_the_neuron_and_low_without},
-        {"threads_do_not_matter", threads_do_not_matter}};
+        {"threads_do_not_matter", threads_do_not_matter},
+        {"a_run_searches_before_and_after_the_defense",
+         a_run_searches_before_and_after_the_defense}};
     threads_set(1); // so small that threads only wait for each other
     return TESTS_RUN(tests);
 }
