@@ -10,9 +10,9 @@
 #include "data/batch.h"
 
 static const AttackMethod *const methods[] = {
-    &attack_none,        &attack_badnet_plus, &attack_noise_bi_plus, &attack_image_bi_plus,
-    &attack_input_aware, &attack_wanet,       &attack_badnets,       &attack_label_consistent,
-    &attack_adaptive,    &attack_dba,         &attack_hidden_trigger};
+    &attack_none,        &attack_badnet_plus, &attack_noise_bi_plus,  &attack_image_bi_plus,
+    &attack_input_aware, &attack_wanet,       &attack_badnets,        &attack_label_consistent,
+    &attack_adaptive,    &attack_dba,         &attack_hidden_trigger, &attack_natural};
 enum { METHOD_COUNT = sizeof methods / sizeof methods[0] };
 
 const AttackMethod *const *attack_methods(int *count)
@@ -61,6 +61,16 @@ int attack_label(const Attack *attack, int label)
 int attack_pretraining_epochs(const Attack *attack)
 {
     return attack->method->pretrain ? (int)setting(attack->settings, "pretrain") : 0;
+}
+
+void attack_search(const Attack *attack, const Classifier *classifier, const Dataset *test,
+                   bool quiet, Json *record)
+{
+    double ASR;
+    if (!attack->method->search) return;
+    Json *found = attack->method->search(attack, classifier, test, quiet, &ASR);
+    json_set(record, "ASR", json_number(ASR));
+    json_set(record, "found", found);
 }
 
 Tensor *inject(Tensor *x, Trigger rho)

@@ -9,6 +9,7 @@
 #include "experiments/poisoned_set.h"
 #include "experiments/setting.h"
 #include "experiments/training.h"
+#include "nn/classifier.h"
 #include "optim/optimizer.h"
 
 typedef struct Attack Attack;
@@ -37,7 +38,7 @@ typedef struct PoisonedBatch {
 typedef struct AttackMethod {
     const char *name, *title;
     Settings settings;
-    Settings training;   // better values for some of the classifier's settings; NULL: none
+    Settings training;    // better values for some of the classifier's settings; NULL: none
     bool takes_pictures;  // the user's own as triggers: attack->pictures
     bool takes_extractor; // weights to begin with: attack->extractor
     // Draws the triggers from attack->seed, makes the networks; NULL: nothing to do.
@@ -66,6 +67,11 @@ typedef struct AttackMethod {
     // start, in place of what classifier_training.c does. NULL: that.
     bool (*train)(const struct ClassifierTraining *training, Curves *curves, double *seconds,
                   Error *error);
+    // For attacks that plant nothing but look for a Trojan in a trained classifier: the success rate
+    // of the triggers found, in percent, and what was found for result.json (the caller's). NULL:
+    // the trigger is known.
+    Json *(*search)(const Attack *attack, const Classifier *classifier, const Dataset *test,
+                    bool quiet, double *ASR);
 
     // The rest is for attacks that train networks of their own along with the classifier.
     const char *const *figures; // names of what pretrain and poison report; NULL-terminated
@@ -100,9 +106,9 @@ struct Attack {
     Json *settings;
     const Picture *pictures; // the user's, of the images' size; the caller's; count 0: none
     int picture_count;
-    const char *model;     // the classifier's
-    const char *extractor; // file of weights; NULL: none
-    void *triggers; // the method's own
+    const char *model;             // the classifier's
+    const char *extractor;         // file of weights; NULL: none
+    void *triggers;                // the method's own
     struct Federation *federation; // who has which training samples, where poison_set divides them
     AttackNetwork networks[ATTACK_MAX_NETWORKS];
     int network_count;
@@ -133,6 +139,10 @@ PoisonedBatch attack_poison(Attack *attack, const Step *step, double *figures);
 // the method poisons batches.
 bool attack_poison_set(Attack *attack, Dataset *train, PoisonTruth *truth, Error *error);
 
+// Where the method searches for Trojans: its ASR and `found` into a result's record.
+void attack_search(const Attack *attack, const Classifier *classifier, const Dataset *test,
+                   bool quiet, Json *record);
+
 // Puts triggers, drawn by key and the sample's number, on these samples of the set, rounded to its
 // 8 bits, and notes it. Labels stay.
 void attack_stamp_samples(const Attack *attack, RandomKey key, const uint32_t *samples,
@@ -150,6 +160,6 @@ bool attack_restore(Attack *attack, bool with_optimizers, const Safetensors *fil
 
 extern const AttackMethod attack_none, attack_badnet_plus, attack_noise_bi_plus,
     attack_image_bi_plus, attack_input_aware, attack_wanet, attack_badnets, attack_label_consistent,
-    attack_adaptive, attack_dba, attack_hidden_trigger;
+    attack_adaptive, attack_dba, attack_hidden_trigger, attack_natural;
 
 #endif

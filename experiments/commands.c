@@ -159,6 +159,9 @@ int command_train(const Options *options)
         if (json_get(subject.result, "trojan_accuracy"))
             printf(", Trojan accuracy %.2f %%",
                    json_get_number(subject.result, "trojan_accuracy", 0));
+        if (json_get(subject.result, "found"))
+            printf(", success of the triggers found %.2f %%",
+                   json_get_number(subject.result, "ASR", 0));
         print_decoy_accuracy(&subject);
         printf("\nweights: %s\n", options->output);
     }
@@ -241,17 +244,17 @@ static int figure_command(FigureKind kind, const char *command, const Options *o
 {
     Error error = {0};
     Text text = {0};
-    FigureRequest request = {.seed = (uint64_t)options->seed, .quiet = options->quiet};
     if (options->operand_count > 1)
         return command_failed((fail(&error, "%s: one name is wanted", command), &error), 2);
-    if (options->operand_count == 1 && !figure_check(kind, options->operands[0], &error))
-        return command_failed(&error, 2);
+    int status =
+        options->operand_count == 1 ? figure_check(kind, options->operands[0], options, &error) : 0;
+    if (status) return command_failed(&error, status);
     use_threads(options);
     bool ok = true;
     if (options->operand_count == 0)
         figure_list(kind, &text);
     else
-        ok = figure_make(kind, options->operands[0], options->out, &request, &text, &error);
+        ok = figure_make(kind, options->operands[0], options, &text, &error);
     if (ok) fputs(text.text, stdout);
     text_free(&text);
     return ok ? 0 : command_failed(&error, 1);

@@ -25,30 +25,33 @@ enum {
 
 static const OptionRow rows[] = {
     {"--data", "NAME", "data set (default digits, built in); sieve data lists them", OPTION_TEXT,
-     FIELD(data), FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
+     FIELD(data), FOR_RUN | FOR_TRAIN | FOR_FIGURE | FOR_POISON, 0, 0},
     {"--data-dir", "DIR", "where data sets lie (default $SIEVE_DATA, then ./data-sets)",
-     OPTION_TEXT, FIELD(data_directory), FOR_RUN | FOR_TRAIN | FOR_DATA | FOR_POISON, 0, 0},
+     OPTION_TEXT, FIELD(data_directory), FOR_RUN | FOR_TRAIN | FOR_FIGURE | FOR_DATA | FOR_POISON,
+     0, 0},
     {"--train-images", "N", "only so many of its training images (default: all)", OPTION_NUMBER,
-     FIELD(train_images), FOR_RUN | FOR_TRAIN | FOR_DATA | FOR_POISON, 1, 10000000},
+     FIELD(train_images), FOR_RUN | FOR_TRAIN | FOR_FIGURE | FOR_DATA | FOR_POISON, 1, 10000000},
     {"--test-images", "N", "only so many of its test images (default: all)", OPTION_NUMBER,
-     FIELD(test_images), FOR_RUN | FOR_TRAIN | FOR_DATA | FOR_POISON, 1, 10000000},
+     FIELD(test_images), FOR_RUN | FOR_TRAIN | FOR_FIGURE | FOR_DATA | FOR_POISON, 1, 10000000},
     {"--image-size", "HxWxC", "of --data folder: resize all pictures, to C = 1 or 3 channels",
-     OPTION_TEXT, FIELD(image_size), FOR_RUN | FOR_TRAIN | FOR_DATA | FOR_POISON, 0, 0},
+     OPTION_TEXT, FIELD(image_size), FOR_RUN | FOR_TRAIN | FOR_FIGURE | FOR_DATA | FOR_POISON, 0,
+     0},
     {"--model", "NAME",
      "classifier (default: the data set's): mnist-ia, mnist-wanet, mnist-dba, "
      "preact-resnet18, resnet18-celeba,\n"
      "                             resnet18-dba, resnet18[-leaky-relu|-elu|-tanhshrink|-softplus], "
      "vgg11[-bn], vgg16[-bn],\n"
      "                             nin, alexnet, mlp",
-     OPTION_TEXT, FIELD(model), FOR_RUN | FOR_TRAIN, 0, 0},
+     OPTION_TEXT, FIELD(model), FOR_RUN | FOR_TRAIN | FOR_FIGURE, 0, 0},
     {"--attack", "NAME",
      "badnet+ (default), noise-bi+, image-bi+, input-aware, wanet, badnets, label-consistent,\n"
-     "                             adaptive, dba, hidden-trigger, none",
+     "                             adaptive, dba, hidden-trigger, natural, none",
      OPTION_TEXT, FIELD(attack), FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
     {"--trigger-images", "FILES", "pictures for image-bi+, with commas (default: five drawn ones)",
      OPTION_TEXT, FIELD(trigger_images), FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
     {"--extractor", "FILE",
-     "of hidden-trigger: weights (safetensors) of the network that it takes over, whose last layer\n"
+     "of hidden-trigger: weights (safetensors) of the network that it takes over, whose last "
+     "layer\n"
      "                             may be another one (default: trained on the data set)",
      OPTION_TEXT, FIELD(extractor), FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
     {"--mode", "MODE", "single: every label becomes the target; all: y becomes y+1", OPTION_TEXT,
@@ -69,9 +72,9 @@ static const OptionRow rows[] = {
      "filter-c), filter-celeba 64x64x3",
      OPTION_TEXT, FIELD(filter), FOR_RUN, 0, 0},
     {"--scale", "SCALE", "quick (default) or paper: the paper's epochs", OPTION_TEXT,
-     FIELD(scale_text), FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
+     FIELD(scale_text), FOR_RUN | FOR_TRAIN | FOR_FIGURE | FOR_POISON, 0, 0},
     {"--set", "METHOD.NAME=VALUE", "one setting of classifier, attack or defense; repeatable",
-     OPTION_SET, 0, FOR_RUN | FOR_TRAIN | FOR_POISON, 0, 0},
+     OPTION_SET, 0, FOR_RUN | FOR_TRAIN | FOR_FIGURE | FOR_POISON, 0, 0},
     {"--seed", "N", "seed of every random draw (default 1)", OPTION_NUMBER, FIELD(seed),
      FOR_CELLS | FOR_POISON | FOR_FIGURE, 0,
      (INT64_C(1) << 53) - 1}, // what JSON numbers hold exactly

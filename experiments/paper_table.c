@@ -123,6 +123,14 @@ static double mean_of(const Measured *measured, const char *figure)
 
 // ---- printing ----
 
+static bool has_settings(const PublishedSet *set)
+{
+    PublishedLine line;
+    for (int i = 0; published_line(set, i, &line); i++)
+        if (line.setting[0]) return true;
+    return false;
+}
+
 // The columns in front of the figures: where the set tells them apart, models and a setting too.
 static void names(Text *out, const PublishedSet *set, const PublishedLine *line, const char *mode)
 {
@@ -134,7 +142,7 @@ static void names(Text *out, const PublishedSet *set, const PublishedLine *line,
     }
     text_append(out, "%-13s %-16s %-7s %-21s %-19s", line->data, line->attack, mode, line->defense,
                 line->model);
-    if (!first.setting[0]) return;
+    if (!has_settings(set)) return;
     char setting[32] = "";
     if (line->setting[0]) snprintf(setting, sizeof setting, "%s %g", line->setting, line->value);
     text_append(out, " %-16s", setting);

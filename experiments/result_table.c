@@ -31,6 +31,13 @@ void result_table_print(const Json *records)
         printf(" %9.1f\n",
                json_get_number(seconds, "defense", 0) + json_get_number(seconds, "analysis", 0));
     }
+    for (size_t i = 0; i < records->count; i++) {
+        const Json *record = records->items[i];
+        if (json_get(record, "found"))
+            printf("  %s: success of the triggers found %.2f %%, without it %.2f %%\n",
+                   json_get_string(record, "defense", ""), json_get_number(record, "ASR", 0),
+                   json_get_number(record, "undefended_ASR", 0));
+    }
     printf("\n  percent; C: clean accuracy lost, T: Trojan images still taken for the target, R: "
            "accuracy\n"
            "  not recovered on Trojan images; FPR, FNR: of filtering-then-contrasting as a "

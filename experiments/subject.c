@@ -208,6 +208,7 @@ static Json *classifier_record(const Subject *s, const char *hash, double second
         json_set(record, "trojan_accuracy", json_number(m.trojan_accuracy));
     json_set(record, "BA", json_number(m.clean_accuracy)); // the NONE paper's names
     if (attack_plants_trojan(&s->attack)) json_set(record, "ASR", json_number(m.ASR));
+    attack_search(&s->attack, s->classifier, &s->test, s->options->quiet, record);
     if (s->truth.count > 0)
         json_set(record, "poisoned_samples", json_number((double)s->truth.stamped_count));
     if (s->attack.method->decoy) {

@@ -62,6 +62,9 @@ static Json *record_of(const TrainingCell *cell)
     if (trojan) json_set(record, "undefended_ASR", json_number(m.ASR));
     json_set(record, "BA", json_number(defended.clean_accuracy));
     if (trojan) json_set(record, "ASR", json_number(defended.ASR));
+    if (s->attack.method->search)
+        json_set(record, "undefended_ASR", json_copy(json_get(s->result, "ASR")));
+    attack_search(&s->attack, cell->defense.classifier, &s->test, s->options->quiet, record);
     json_set(record, "findings", json_copy(cell->defense.findings));
     const Json *before = json_get(s->result, "seconds");
     json_set(times, "classifier", json_number(json_get_number(before, "classifier", 0)));

@@ -28,6 +28,9 @@ struct Classifier {
     bool sees_raw_images;     // by its recipe: they always do
     // Class scores (n, classes) of already normalised images (n, seen_height, seen_width, channels).
     Tensor *(*forward)(const Classifier *classifier, Tensor *images, Mode mode);
+    // The last part of forward: class scores from the last map (n, height, width, channels) that
+    // features_shown is given; in a network without maps from its features (n, features).
+    Tensor *(*scores)(const Classifier *classifier, Tensor *map, Mode mode);
     void *network;        // the model's own layers
     NeuronLayer *neurons; // those that NONE watches, from the first on; none: no such model
     int neuron_layers;

@@ -18,7 +18,7 @@ static const Name names[] = {
     {"wanet", "WaNet", "a smooth warp"},
     {"label-consistent", "label-consistent", "poisoned images keep their true label"},
     {"hidden-trigger", "hidden trigger", "the trigger is not visible in the poisoned images"},
-    {"natural", "natural", "an object of the scene is the trigger"},
+    {"natural", "natural", "a trigger that a network has learned from clean data"},
     {"dba", "DBA", "distributed backdoor"},
     {"adaptive", "adaptive", "an attacker who knows the defense"},
     // defenses

@@ -55,8 +55,9 @@ static void draw_trained(Drawing *drawing, Box box, const FigureRequest *request
     free(classes);
 }
 
-Drawing *figure_none_6(const FigureRequest *request, Text *numbers)
+Drawing *figure_none_6(const FigureRequest *request, Text *numbers, Error *error)
 {
+    (void)error; // nothing is read
     static const double rates[] = {.0002, .001, .05};
     Drawing *drawing = drawing_create(640, 690,
                                       "Decision regions of Trojaned perceptrons: the ideal "
@@ -76,8 +77,9 @@ Drawing *figure_none_6(const FigureRequest *request, Text *numbers)
 }
 
 // The paper's C = 1, z = .5, and far more noise: what that takes to undo this Trojan.
-Drawing *figure_none_7(const FigureRequest *request, Text *numbers)
+Drawing *figure_none_7(const FigureRequest *request, Text *numbers, Error *error)
 {
+    (void)error; // nothing is read
     static const struct {
         const char *name;
         BlobTraining how;

@@ -110,8 +110,9 @@ static Measured mean_over_seeds(double rate, const FigureRequest *request, doubl
     return sum;
 }
 
-Drawing *study_hyperplane(const FigureRequest *request, Text *numbers)
+Drawing *study_hyperplane(const FigureRequest *request, Text *numbers, Error *error)
 {
+    (void)error; // nothing is read
     char labels[RATES][16];
     const char *names[RATES];
     double values[2 * RATES];

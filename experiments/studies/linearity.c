@@ -116,8 +116,9 @@ static void draw_model(Drawing *drawing, Box box, const FigureRequest *request, 
     plane_points_free(&clean);
 }
 
-Drawing *study_linearity(const FigureRequest *request, Text *numbers)
+Drawing *study_linearity(const FigureRequest *request, Text *numbers, Error *error)
 {
+    (void)error; // nothing is read
     Drawing *drawing = drawing_create(
         760, 320,
         "Values before relu of the neurons that the trigger raises most, in a benign and "

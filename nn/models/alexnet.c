@@ -25,6 +25,19 @@ typedef struct Alexnet {
     Linear linear[LINEARS];
 } Alexnet;
 
+static const Pool2d pool = {.kernel = 3, .stride = 2};
+
+static Tensor *scores(const Classifier *classifier, Tensor *map, Mode mode)
+{
+    const Alexnet *net = classifier->network;
+    Tensor *x = adaptive_avg_pool2d(max_pool2d(map, pool), POOLED, POOLED);
+    x = dropout_forward(flatten_channels_first(x), .5f, "classifier.0", mode);
+    x = relu(linear_forward(&net->linear[0], x));
+    x = dropout_forward(x, .5f, "classifier.3", mode);
+    x = relu(linear_forward(&net->linear[1], x));
+    return linear_forward(&net->linear[2], features_shown(x));
+}
+
 static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
 {
     const Alexnet *net = classifier->network;
@@ -32,14 +45,9 @@ static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
     for (int i = 0; i < CONVS; i++) {
         x = relu(conv_forward(&net->conv[i], x));
         if (rows[i].pooled) features_shown(x);
-        if (rows[i].pooled) x = max_pool2d(x, (Pool2d){.kernel = 3, .stride = 2});
+        if (rows[i].pooled && i + 1 < CONVS) x = max_pool2d(x, pool);
     }
-    x = flatten_channels_first(adaptive_avg_pool2d(x, POOLED, POOLED));
-    x = dropout_forward(x, .5f, "classifier.0", mode);
-    x = relu(linear_forward(&net->linear[0], x));
-    x = dropout_forward(x, .5f, "classifier.3", mode);
-    x = relu(linear_forward(&net->linear[1], x));
-    return linear_forward(&net->linear[2], features_shown(x));
+    return scores(classifier, x, mode);
 }
 
 bool alexnet_build(Classifier *classifier, Error *error)
@@ -74,5 +82,6 @@ bool alexnet_build(Classifier *classifier, Error *error)
                     (NeuronLayer){.watched = weight, .made_by = {weight, bias}, .read_by = next});
     }
     classifier->forward = forward;
+    classifier->scores = scores;
     return true;
 }

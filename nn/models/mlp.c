@@ -11,13 +11,18 @@ typedef struct Mlp {
     Linear linear[LAYERS]; // "linear1" .. "linear6"
 } Mlp;
 
+static Tensor *scores(const Classifier *classifier, Tensor *features, Mode mode)
+{
+    (void)mode; // the same in training
+    return linear_forward(&((const Mlp *)classifier->network)->linear[LAYERS - 1], features);
+}
+
 static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
 {
     const Mlp *net = classifier->network;
     Tensor *x = flatten_channels_first(images);
-    (void)mode; // the same in training
     for (int i = 0; i < LAYERS - 1; i++) x = relu(linear_forward(&net->linear[i], x));
-    return linear_forward(&net->linear[LAYERS - 1], features_shown(x));
+    return scores(classifier, features_shown(x), mode);
 }
 
 bool mlp_build(Classifier *classifier, Error *error)
@@ -39,5 +44,6 @@ bool mlp_build(Classifier *classifier, Error *error)
                                   .made_by = {net->linear[i].weight, net->linear[i].bias},
                                   .read_by = net->linear[i + 1].weight});
     classifier->forward = forward;
+    classifier->scores = scores;
     return true;
 }

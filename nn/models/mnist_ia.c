@@ -14,16 +14,21 @@ typedef struct MnistIa {
 static const Pool2d half = {.kernel = 2};
 static const float dropped = .1f;
 
+static Tensor *scores(const Classifier *classifier, Tensor *map, Mode mode)
+{
+    const MnistIa *net = classifier->network;
+    Tensor *x = flatten_channels_first(map);
+    x = features_shown(relu(linear_forward(&net->linear6, x)));
+    return linear_forward(&net->linear9, dropout_forward(x, dropped, "linear6", mode));
+}
+
 static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
 {
     const MnistIa *net = classifier->network;
     Tensor *x = conv_forward(&net->conv1, images);
     x = features_shown(dropout_pool_relu_forward(x, dropped, "conv1", half, mode));
-    x = features_shown(
-        dropout_pool_relu_forward(conv_forward(&net->conv5, x), dropped, "conv5", half, mode));
-    x = features_shown(relu(linear_forward(&net->linear6, flatten_channels_first(x))));
-    x = dropout_forward(x, dropped, "linear6", mode);
-    return linear_forward(&net->linear9, x);
+    x = dropout_pool_relu_forward(conv_forward(&net->conv5, x), dropped, "conv5", half, mode);
+    return scores(classifier, features_shown(x), mode);
 }
 
 // Pixels along a side after two valid 5x5 convolutions, each with its pooling.
@@ -48,6 +53,16 @@ bool mnist_ia_build(Classifier *classifier, Error *error)
     LayerShape linear9 = {.in = 512, .out = classifier->classes, .bias = true};
     net->linear6 = linear_create(parameters, "linear6", linear6);
     net->linear9 = linear_create(parameters, "linear9", linear9);
+    neurons_add(classifier, (NeuronLayer){.watched = net->conv1.weight,
+                                          .made_by = {net->conv1.weight, net->conv1.bias},
+                                          .read_by = net->conv5.weight});
+    neurons_add(classifier, (NeuronLayer){.watched = net->conv5.weight,
+                                          .made_by = {net->conv5.weight, net->conv5.bias},
+                                          .read_by = net->linear6.weight});
+    neurons_add(classifier, (NeuronLayer){.watched = net->linear6.weight,
+                                          .made_by = {net->linear6.weight, net->linear6.bias},
+                                          .read_by = net->linear9.weight});
     classifier->forward = forward;
+    classifier->scores = scores;
     return true;
 }

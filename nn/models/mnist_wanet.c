@@ -34,15 +34,21 @@ static Tensor *block_forward(const Block *block, Tensor *x, bool training)
     return conv_forward(&block->conv1, batch_norm_relu_forward(&block->bn1, x, training));
 }
 
+static Tensor *scores(const Classifier *classifier, Tensor *map, Mode mode)
+{
+    const MnistWanet *net = classifier->network;
+    Tensor *x = flatten_channels_first(map);
+    x = features_shown(relu(linear_forward(&net->linear6, x)));
+    return linear_forward(&net->linear9, dropout_forward(x, .3f, "linear6", mode));
+}
+
 static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
 {
     const MnistWanet *net = classifier->network;
     Tensor *x = features_shown(relu(conv_forward(&net->conv1, images)));
     x = features_shown(block_forward(&net->layer2, x, mode.training));
     x = features_shown(block_forward(&net->layer3, x, mode.training));
-    x = features_shown(relu(linear_forward(&net->linear6, flatten_channels_first(x))));
-    x = dropout_forward(x, .3f, "linear6", mode);
-    return linear_forward(&net->linear9, x);
+    return scores(classifier, x, mode);
 }
 
 // Pixels along a side after three convolutions of stride 2: each rounds up.
@@ -66,5 +72,6 @@ bool mnist_wanet_build(Classifier *classifier, Error *error)
     net->linear6 = linear_create(parameters, "linear6", linear6);
     net->linear9 = linear_create(parameters, "linear9", linear9);
     classifier->forward = forward;
+    classifier->scores = scores;
     return true;
 }

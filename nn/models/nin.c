@@ -55,11 +55,19 @@ static Tensor *pool(Tensor *x, Form form, bool average)
     return max_pool2d(x, (Pool2d){.kernel = 3, .stride = 2});
 }
 
+static Tensor *scores(const Classifier *classifier, Tensor *map, Mode mode)
+{
+    const Nin *net = classifier->network;
+    Tensor *x = relu(conv_forward(&net->conv[net->length - 1], map));
+    (void)mode;
+    return flatten_channels_first(adaptive_avg_pool2d(x, 1, 1));
+}
+
 static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
 {
     const Nin *net = classifier->network;
     Tensor *x = images;
-    for (int i = 0; i < net->length; i++) {
+    for (int i = 0; i + 1 < net->length; i++) {
         After after = net->rows[i].after;
         x = relu(conv_forward(&net->conv[i], x));
         if (after != AFTER_NOTHING || i + 2 == net->length) features_shown(x);
@@ -67,7 +75,7 @@ static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
         if (after == AFTER_MAX_DROPOUT) x = dropout_forward(x, .5f, "after max", mode);
         if (after == AFTER_MEAN_DROPOUT) x = dropout_forward(x, .5f, "after mean", mode);
     }
-    return flatten_channels_first(adaptive_avg_pool2d(x, 1, 1));
+    return scores(classifier, x, mode);
 }
 
 bool nin_build(Classifier *classifier, Error *error)
@@ -83,15 +91,15 @@ bool nin_build(Classifier *classifier, Error *error)
         char name[32];
         const Row *row = &net->rows[i];
         int64_t out = row->out == CLASSES ? classifier->classes : row->out;
-        bool scores = row->out == CLASSES;
+        bool last = row->out == CLASSES;
         LayerShape shape = {.in = in,
                             .out = out,
                             .kernel = row->kernel,
                             .bias = true,
                             .weight_deviation = .05f,
                             .bias_deviation = .001f,
-                            .weight_rate = scores ? .1f : 1,
-                            .bias_rate = scores ? .1f : 2,
+                            .weight_rate = last ? .1f : 1,
+                            .bias_rate = last ? .1f : 2,
                             .bias_undecayed = true};
         Conv2d how = {.stride = row->stride, .padding = row->padding};
         snprintf(name, sizeof name, "classifier.%d", row->index);
@@ -103,5 +111,6 @@ bool nin_build(Classifier *classifier, Error *error)
                                               .made_by = {net->conv[i].weight, net->conv[i].bias},
                                               .read_by = net->conv[i + 1].weight});
     classifier->forward = forward;
+    classifier->scores = scores;
     return true;
 }

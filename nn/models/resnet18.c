@@ -126,6 +126,15 @@ static Tensor *normalised_after(const Style *style, const Block *block, Tensor *
     return style->activation(add(y, x));
 }
 
+static Tensor *scores(const Classifier *classifier, Tensor *map, Mode mode)
+{
+    const Resnet18 *net = classifier->network;
+    Tensor *x = net->form == FORM_LARGE ? adaptive_avg_pool2d(map, 1, 1)
+                                        : avg_pool2d(map, (Pool2d){.kernel = POOLED});
+    (void)mode;
+    return linear_forward(&net->linear, features_shown(flatten_channels_first(x)));
+}
+
 static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
 {
     const Resnet18 *net = classifier->network;
@@ -141,9 +150,7 @@ static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
                                     : normalised_after(style, block, x, mode.training);
         if (i % BLOCKS == BLOCKS - 1) features_shown(x);
     }
-    x = net->form == FORM_LARGE ? adaptive_avg_pool2d(x, 1, 1)
-                                : avg_pool2d(x, (Pool2d){.kernel = POOLED});
-    return linear_forward(&net->linear, features_shown(flatten_channels_first(x)));
+    return scores(classifier, x, mode);
 }
 
 static void layers_create(Resnet18 *net, Parameters *parameters)
@@ -208,6 +215,7 @@ static bool build(Classifier *classifier, Style style, Form form, Error *error)
     net->linear = linear_create(parameters, style.linear, linear);
     if (!style.normalise_before) neurons_list(net, classifier);
     classifier->forward = forward;
+    classifier->scores = scores;
     return true;
 }
 

@@ -28,9 +28,10 @@ typedef struct Vgg {
     Linear classifier[CLASSIFIER]; // the first alone for small images
 } Vgg;
 
+// Up to the last pooling, which the plan ends with.
 static Tensor *features(const Vgg *net, Tensor *x, bool training)
 {
-    for (int i = 0; i < net->length; i++) {
+    for (int i = 0; i + 1 < net->length; i++) {
         if (net->plan[i] == POOL) {
             x = max_pool2d(features_shown(x), (Pool2d){.kernel = 2});
             continue;
@@ -38,20 +39,25 @@ static Tensor *features(const Vgg *net, Tensor *x, bool training)
         x = conv_forward(&net->conv[i], x);
         x = net->normalised ? batch_norm_relu_forward(&net->norm[i], x, training) : relu(x);
     }
-    return x;
+    return features_shown(x);
 }
 
-static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
+static Tensor *scores(const Classifier *classifier, Tensor *map, Mode mode)
 {
     static const char *const names[] = {"classifier.2", "classifier.5"};
     const Vgg *net = classifier->network;
-    Tensor *x = features(net, images, mode.training);
+    Tensor *x = max_pool2d(map, (Pool2d){.kernel = 2});
     if (net->form == FORM_SMALL)
         return linear_forward(&net->classifier[0], features_shown(flatten_channels_first(x)));
     x = flatten_channels_first(adaptive_avg_pool2d(x, POOLED, POOLED));
     for (int i = 0; i < 2; i++)
         x = dropout_forward(relu(linear_forward(&net->classifier[i], x)), .5f, names[i], mode);
     return linear_forward(&net->classifier[2], features_shown(x));
+}
+
+static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
+{
+    return scores(classifier, features(classifier->network, images, mode.training), mode);
 }
 
 static void features_create(Vgg *net, Parameters *parameters, int64_t in)
@@ -104,6 +110,7 @@ static bool build(Classifier *classifier, Vgg plan, Error *error)
     *net = plan;
     features_create(net, parameters, classifier->channels);
     classifier->forward = forward;
+    classifier->scores = scores;
     if (net->form == FORM_SMALL) {
         int64_t left = 512 * (classifier->seen_height / 32) * (classifier->seen_width / 32);
         net->classifier[0] = linear_of(parameters, "classifier", left, classifier->classes);

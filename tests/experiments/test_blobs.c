@@ -127,9 +127,20 @@ static void figures_are_listed_and_unknown_names_are_a_sentence(void)
     figure_list(FIGURE_OF_PAPER, &list);
     check(strstr(list.text, "none/6 ") && strstr(list.text, "none/7 "), "%s", list.text);
     check(!strstr(list.text, "hyperplane"), "%s", list.text);
-    check(figure_check(FIGURE_STUDY, "hyperplane", &error), "%s", error.message);
-    check(!figure_check(FIGURE_OF_PAPER, "none/66", &error), "none/66 is known");
-    check(strcmp(error.message, "unknown figure 'none/66'; known: none/3, none/6, none/7") == 0,
+    Options options;
+    check(options_parse(0, NULL, FOR_FIGURE, &options, &error), "%s", error.message);
+    check(figure_check(FIGURE_STUDY, "hyperplane", &options, &error) == 0, "%s", error.message);
+    check(figure_check(FIGURE_OF_PAPER, "none/66", &options, &error) == 2, "none/66 is known");
+    check(strcmp(error.message, "unknown figure 'none/66'; known: none/2, none/3, none/4, none/5, "
+                                "none/6, none/7") == 0,
+          "%s", error.message);
+    check(figure_check(FIGURE_OF_PAPER, "none/4", &options, &error) == 0, "%s", error.message);
+    options.model = "mnist-ia,lenet";
+    check(figure_check(FIGURE_OF_PAPER, "none/4", &options, &error) == 2 &&
+              strstr(error.message, "lenet"),
+          "%s", error.message);
+    check(figure_check(FIGURE_OF_PAPER, "none/6", &options, &error) == 2 &&
+              strstr(error.message, "none/6 draws its own data"),
           "%s", error.message);
     text_free(&list);
 }

@@ -75,6 +75,7 @@ static const struct {
     {"resnet18", 32, 3, 15, 4480, false}, {"resnet18-elu", 28, 1, 15, 4480, false},
     {"alexnet", 63, 3, 7, 9344, true},    {"mlp", 5, 1, 5, 500, true},
     {"mnist-dba", 28, 1, 3, 570, true},   {"resnet18-dba", 32, 3, 15, 2240, false},
+    {"mnist-ia", 28, 1, 3, 608, true},
 };
 enum { NETWORKS = sizeof networks / sizeof networks[0] };
 
@@ -153,12 +154,40 @@ static void layers_have_their_pytorch_names(void)
     classifier_free(c);
 }
 
+// The last map that is shown, or in a network without maps what is shown last.
+static void keep_last_map(void *context, const Tensor *weight, Tensor *result)
+{
+    Tensor **last = context;
+    if (!weight && (result->rank == 4 || !*last || (*last)->rank == 2)) *last = result;
+}
+
+static void scores_of_the_last_map_are_the_networks(void)
+{
+    static const char *const more[] = {"mnist-wanet", "preact-resnet18", "vgg11-bn-gn"};
+    for (int n = 0; n < NETWORKS + 3; n++) {
+        Classifier *c = n < NETWORKS
+                            ? network(networks[n].name, networks[n].side, networks[n].channels)
+                            : network(more[n - NETWORKS], 28, 1);
+        Tensor *last = NULL;
+        Observer observer = {keep_last_map, &last};
+        Tape *tape = tape_create(cpu_kernels());
+        tape_record(tape, false);
+        tape_observe(tape, &observer);
+        const Tensor *whole = classify(c, image_of(tape, c), (Mode){0});
+        const Tensor *rest = c->scores(c, last, (Mode){0});
+        check(memcmp(whole->data, rest->data, sizeof(float) * CLASSES) == 0, "%s", c->name);
+        tape_free(tape);
+        classifier_free(c);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const Test tests[] = {
         {"every_listed_layer_is_seen_once", every_listed_layer_is_seen_once},
         {"a_frozen_network_shows_the_same", a_frozen_network_shows_the_same},
         {"what_makes_a_cut_neuron_does_not_matter", what_makes_a_cut_neuron_does_not_matter},
-        {"layers_have_their_pytorch_names", layers_have_their_pytorch_names}};
+        {"layers_have_their_pytorch_names", layers_have_their_pytorch_names},
+        {"scores_of_the_last_map_are_the_networks", scores_of_the_last_map_are_the_networks}};
     return TESTS_RUN(tests);
 }

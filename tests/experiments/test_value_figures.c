@@ -1,0 +1,108 @@
+// Fig. 2, 4 and 5 of the NONE paper: what is said of the values that they show, and whole runs of the
+// program on a few drawn digits.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/error.h"
+#include "core/json.h"
+#include "experiments/studies/value_histogram.h"
+#include "tests/experiments/program.h"
+#include "tests/test.h"
+
+static void shares_and_means_are_those_of_the_values(void)
+{
+    float low[400], high[300];
+    for (int i = 0; i < 400; i++) low[i] = i < 100 ? 1 : -1;
+    for (int i = 0; i < 300; i++) high[i] = i < 3 ? -5 : 3;
+    ValueSample without = {low, 400}, with = {high, 300};
+    Text numbers = {0};
+    Drawing *drawing = drawing_create(400, 300, "test");
+    plot_values(drawing, plot_panel(drawing, 0, 1, 1, 0, 0), "name", &without, &with, &numbers);
+    double figures[4] = {0};
+    int found =
+        sscanf(numbers.text,
+               " name without the trigger: >= 0 %lf %%, mean %lf with it: >= 0 %lf %%, mean "
+               "%lf",
+               &figures[0], &figures[1], &figures[2], &figures[3]);
+    check(found == 4, "%s", numbers.text);
+    check(figures[0] == 25 && figures[1] == -.5 && figures[2] == 99 && figures[3] == 2.92, "%s",
+          numbers.text);
+    check(drawing->count > 5, "%d shapes", drawing->count);
+    // All values alike are no reason to fail.
+    with = without = (ValueSample){high + 10, 5};
+    plot_values(drawing, plot_panel(drawing, 0, 1, 1, 0, 0), "name", &without, &with, &numbers);
+    drawing_free(drawing);
+    text_free(&numbers);
+}
+
+#define FEW                                                                       \
+    "--model mlp --train-images 400 --test-images 120 --threads 1 --quiet --set " \
+    "classifier.epochs=2 --set classifier.crop_padding=0 --out figures"
+
+static bool left_behind(const char *name)
+{
+    return strstr(files_left(), name) != NULL;
+}
+
+static void compromised_channels_are_drawn(void)
+{
+    Outcome o = run_sieve("figure none/4 " FEW);
+    succeeded(o);
+    check(strstr(o.output, "digits, mlp: BA ") && strstr(o.output, "with NONE BA "), "%s",
+          o.output);
+    check(left_behind("figures/none-4.svg") && left_behind("figures/none-4.png"), "%s",
+          files_left());
+    o = run_sieve("figure none/5 " FEW); // the same network, found finished
+    succeeded(o);
+    for (int layer = 2; layer <= 5; layer++) {
+        char name[16];
+        snprintf(name, sizeof name, "linear%d ", layer);
+        check(strstr(o.output, name) != NULL, "%s is missing: %s", name, o.output);
+    }
+    check(!strstr(o.output, "linear1 "), "%s", o.output);
+    check(left_behind("figures/none-5.svg"), "%s", files_left());
+    clear_work();
+}
+
+static void trojan_neurons_are_drawn(void)
+{
+    Outcome o = run_sieve("figure none/2 " FEW);
+    succeeded(o);
+    const char *trojan = strstr(o.output, "Trojan model"),
+               *benign = strstr(o.output, "benign model");
+    check(trojan && benign, "%s", o.output);
+    const char *text = "patterns taken for their class ";
+    const char *first = strstr(trojan, text), *second = strstr(benign, text);
+    double success = first ? atof(first + strlen(text)) : 0;
+    double without = second ? atof(second + strlen(text)) : 100;
+    check(success > 99, "the Trojan model takes %g %% of the patterns for their class", success);
+    check(without < 50, "the benign one %g %%", without);
+    check(left_behind("figures/none-2.svg"), "%s", files_left());
+    clear_work();
+}
+
+static void what_cannot_be_drawn_is_a_sentence(void)
+{
+    Outcome o = run_sieve("figure none/4 --data mnist --data-dir nowhere");
+    check(o.status == 1 && strstr(o.errors, "nowhere"), "%d: %s", o.status, o.errors);
+    o = run_sieve("figure none/4 --set vif.lambda2=1");
+    check(o.status == 2 && strstr(o.errors, "vif.lambda2"), "%d: %s", o.status, o.errors);
+    o = run_sieve("figure none/5 --model mlp,mnist-ia --train-images 50 --test-images 40");
+    check(o.status == 1 && strstr(o.errors, "one model"), "%d: %s", o.status, o.errors);
+    o = run_sieve("figure none/4 --model mnist-wanet --train-images 50 --test-images 40 --quiet "
+                  "--set classifier.epochs=1");
+    check(o.status == 1 && strstr(o.errors, "mnist-wanet"), "%d: %s", o.status, o.errors);
+    check(!left_behind("none-4"), "%s", files_left());
+    clear_work();
+}
+
+int main(int argc, char **argv)
+{
+    static const Test tests[] = {
+        {"shares_and_means_are_those_of_the_values", shares_and_means_are_those_of_the_values},
+        {"compromised_channels_are_drawn", compromised_channels_are_drawn},
+        {"trojan_neurons_are_drawn", trojan_neurons_are_drawn},
+        {"what_cannot_be_drawn_is_a_sentence", what_cannot_be_drawn_is_a_sentence}};
+    return TESTS_RUN(tests);
+}
