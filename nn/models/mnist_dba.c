@@ -61,5 +61,6 @@ bool mnist_dba_build(Classifier *classifier, Error *error)
                                           .read_by = net->fc2.weight});
     classifier->sees_raw_images = true;
     classifier->forward = forward;
+    classifier->scores = scores;
     return true;
 }
