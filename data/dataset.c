@@ -238,6 +238,25 @@ bool dataset_load(const DataSource *source, const DataRequest *request, Dataset 
     return false;
 }
 
+Dataset dataset_draw(const Dataset *dataset, int64_t count, RandomKey key)
+{
+    size_t size = (size_t)dataset->height * (size_t)dataset->width * (size_t)dataset->channels;
+    uint32_t *order = allocate(sizeof *order * (size_t)(dataset->count + 1));
+    Dataset drawn = *dataset;
+    random_permutation(key, (uint32_t)dataset->count, order);
+    drawn.count = count < dataset->count ? count : dataset->count;
+    drawn.name = copy_string(dataset->name);
+    drawn.note = NULL;
+    drawn.images = allocate((size_t)drawn.count * size + 1);
+    drawn.labels = allocate((size_t)(drawn.count + 1) * sizeof *drawn.labels);
+    for (int64_t i = 0; i < drawn.count; i++) {
+        memcpy(drawn.images + (size_t)i * size, dataset->images + order[i] * size, size);
+        drawn.labels[i] = dataset->labels[order[i]];
+    }
+    free(order);
+    return drawn;
+}
+
 void dataset_digest(const Dataset *train, const Dataset *test, char hex[65])
 {
     const Dataset *halves[] = {train, test};

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include "core/error.h"
 #include "core/file.h"
+#include "core/random.h"
 
 typedef struct Dataset {
     char *name;
@@ -77,6 +78,10 @@ bool dataset_load(const DataSource *source, const DataRequest *request, Dataset 
 
 // Which `count` of `total` samples make up a part of a data set: total flags, the caller's.
 bool *random_part(int64_t total, int64_t count);
+
+// A data set of its own of `count` (at most all) of the samples, drawn at random with the key, in
+// the order of the draw; the caller's to free.
+Dataset dataset_draw(const Dataset *dataset, int64_t count, RandomKey key);
 
 // The digest of both halves: labels and images (64 hex digits and a zero byte).
 void dataset_digest(const Dataset *train, const Dataset *test, char hex[65]);

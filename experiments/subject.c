@@ -307,6 +307,13 @@ static bool find_or_train(Subject *s, Error *error)
     return ok;
 }
 
+// What the defender has of the training set, drawn before the attack gets at it.
+static void draw_clean(Subject *s)
+{
+    RandomKey key = {(uint64_t)s->options->seed, random_purpose("defender's clean samples"), 0};
+    s->clean = dataset_draw(&s->train, s->train.count * DEFENDER_PERCENT / 100, key);
+}
+
 // The training set as the attack leaves it, or as the user says it did.
 static bool poison_data(Subject *s, Error *error)
 {
@@ -323,8 +330,9 @@ static bool poison_data(Subject *s, Error *error)
 bool subject_load(const Options *options, Subject *s, Error *error)
 {
     *s = (Subject){.options = options};
-    if (load_data(options, s, error) && create_attack(options, s, error) && poison_data(s, error))
-        return true;
+    bool ok = load_data(options, s, error) && create_attack(options, s, error);
+    if (ok) draw_clean(s);
+    if (ok && poison_data(s, error)) return true;
     subject_free(s);
     return false;
 }
@@ -341,6 +349,7 @@ void subject_free(Subject *s)
 {
     data_source_close(s->source);
     dataset_free(&s->train);
+    dataset_free(&s->clean);
     dataset_free(&s->test);
     poison_truth_free(&s->truth);
     defense_split_free(&s->split);

@@ -21,6 +21,7 @@ typedef struct Subject {
     const Options *options;
     DataSource *source; // of options->data, owned
     Dataset train, test;
+    Dataset clean;                // the defender's own: DEFENDER_PERCENT of train before any attack
     PoisonTruth truth;            // of train; empty where the attack works on batches
     DefenseSplit split;           // of the test set: what the defender has, what is measured
     TriggerImages trigger_images; // the user's, where the options name some
@@ -32,6 +33,7 @@ typedef struct Subject {
 } Subject;
 
 enum { CHECKPOINT_INTERVAL = 20 }; // seconds
+enum { DEFENDER_PERCENT = 5 };     // of the training set, clean, in the defender's hands (NAD)
 
 // Trains the classifier that the options describe, or reads it where it is finished already.
 bool subject_create(const Options *options, Subject *subject, Error *error);

@@ -123,6 +123,7 @@ Json *training_cell_run(const Subject *s, const char *name, Error *error)
                                      .classifier_settings = classifier_settings,
                                      .classifier = classifier_copy(s->classifier, error),
                                      .train = &s->train,
+                                     .clean = &s->clean,
                                      .augmentation = augmentation_of(classifier_settings),
                                      .federation = s->attack.federation,
                                      .seed = (uint64_t)o->seed,

@@ -102,7 +102,7 @@ static bool train_centrally(TrainingDefense *defense, const TrainingStage *stage
                                               .weight_decay = stage->weight_decay,
                                               .nesterov = stage->nesterov})};
     TrainingPlan plan = {.label = stage->label,
-                         .dataset = defense->train,
+                         .dataset = stage->dataset ? stage->dataset : defense->train,
                          .samples = stage->samples,
                          .sample_count = stage->sample_count,
                          .epochs = stage->epochs,

@@ -32,6 +32,7 @@ struct TrainingDefense {
     const Json *classifier_settings; // of the undefended training (classifier_training.h)
     Classifier *classifier;    // begins as the undefended training ended; a method may start afresh
     const Dataset *train;      // with the labels that the defender was given
+    const Dataset *clean;      // a few samples of the defender's own, drawn before any attack
     Augmentation augmentation; // of the undefended training
     const struct Federation
         *federation; // whose participants hold the training set; NULL: all in one place
@@ -55,7 +56,8 @@ struct TrainingDefense {
 // One stage of SGD on the mean cross-entropy.
 typedef struct TrainingStage {
     const char *label;       // in the progress line
-    const uint32_t *samples; // of the training set; NULL: all
+    const Dataset *dataset;  // NULL: the training set
+    const uint32_t *samples; // of the data set; NULL: all
     int64_t sample_count;
     int epochs, batch_size;
     Schedule schedule; // of the learning rate, over steps

@@ -8,16 +8,15 @@
 //   S:                  minimise  L_CE(S(x), y) + sum_l beta_l mean (A_l^S(x) - A_l^T(x))^2
 //
 // with p = 2, over the last three groups (fewer where the network has fewer), the lowest of them
-// with beta_low. The teacher stays as it is and runs as in a test. The paper's clean samples are 5 %
-// of a clean training set; here the judge hands out that many of the set's untouched samples.
-#include <stdlib.h>
+// with beta_low. The teacher stays as it is and runs as in a test. The clean samples are the
+// defender's own: 5 % of the training set as it was before any attack (subject.h).
 #include "core/error.h"
 #include "experiments/defenses/attention.h"
-#include "experiments/defenses/retraining.h"
+#include "experiments/subject.h"
+#include "experiments/training_defense.h"
 
 // clang-format off
 static const Setting settings[] = {
-    {"clean", 0.05, 0.05, "share of the training set that the defender knows to be clean", {0, 1, false}},
     {"teacher_epochs", 10, 10, "of fine-tuning", {1, 1e5, true}},
     {"epochs", 20, 20, "of distillation", {1, 1e5, true}},
     {"lower_at", 2, 2, "epoch of both from which on the learning rate is a tenth", {0, 1e5, true}},
@@ -56,29 +55,16 @@ static Tensor *distillation_loss(void *context, const Step *step, Tensor *logits
     return loss;
 }
 
-// `clean` of the training set, of what no attack has touched.
-static uint32_t *clean_samples(const TrainingDefense *d, int64_t *count)
-{
-    uint32_t *order = allocate(sizeof *order * (size_t)d->train->count);
-    int64_t wanted = (int64_t)(setting(d->settings, "clean") * (double)d->train->count);
-    RandomKey key = {d->seed, random_purpose("nad clean samples"), 0};
-    random_permutation(key, (uint32_t)d->train->count, order);
-    *count = 0;
-    for (int64_t i = 0; i < d->train->count && *count < wanted; i++)
-        if (d->truth->count == 0 || !d->truth->stamped[order[i]]) order[(*count)++] = order[i];
-    return order;
-}
-
-static TrainingStage stage_of(const TrainingDefense *d, const char *label, const char *epochs,
-                              const uint32_t *samples, int64_t count)
+static TrainingStage stage_of(const TrainingDefense *d, const char *label, const char *epochs)
 {
     const Json *set = d->settings;
     int batch_size = (int)setting(set, "batch_size");
-    int64_t lower_at = (int64_t)setting(set, "lower_at") * ((count + batch_size - 1) / batch_size);
+    int64_t steps = (d->clean->count + batch_size - 1) / batch_size; // of an epoch
+    int64_t lower_at = (int64_t)setting(set, "lower_at") * steps;
     return (TrainingStage){
         .label = label,
-        .samples = samples,
-        .sample_count = count,
+        .dataset = d->clean,
+        .sample_count = d->clean->count,
         .epochs = (int)setting(set, epochs),
         .batch_size = batch_size,
         .schedule = {.kind = lower_at > 0 ? SCHEDULE_MULTI_STEP : SCHEDULE_CONSTANT,
@@ -93,10 +79,9 @@ static TrainingStage stage_of(const TrainingDefense *d, const char *label, const
 }
 
 // Fine-tunes d's classifier, which becomes the teacher's; then it is the poisoned one again.
-static bool make_teacher(TrainingDefense *d, Classifier *teacher, const uint32_t *samples,
-                         int64_t count, Error *error)
+static bool make_teacher(TrainingDefense *d, Classifier *teacher, Error *error)
 {
-    TrainingStage stage = stage_of(d, "nad teacher", "teacher_epochs", samples, count);
+    TrainingStage stage = stage_of(d, "nad teacher", "teacher_epochs");
     Classifier *poisoned = classifier_copy(d->classifier, error);
     bool ok = poisoned && training_stage(d, &stage, error);
     if (ok) {
@@ -107,13 +92,12 @@ static bool make_teacher(TrainingDefense *d, Classifier *teacher, const uint32_t
     return ok;
 }
 
-static bool distill(TrainingDefense *d, const Classifier *teacher, const uint32_t *samples,
-                    int64_t count, Error *error)
+static bool distill(TrainingDefense *d, const Classifier *teacher, Error *error)
 {
     Distillation distillation = {.settings = d->settings, .teacher = teacher};
     distillation.of_student = (Observer){attention_see, &distillation.student_sees};
     distillation.of_teacher = (Observer){attention_see, &distillation.teacher_sees};
-    TrainingStage stage = stage_of(d, "nad", "epochs", samples, count);
+    TrainingStage stage = stage_of(d, "nad", "epochs");
     stage.loss = distillation_loss;
     stage.context = &distillation;
     stage.observer = &distillation.of_student;
@@ -137,21 +121,20 @@ static bool has_maps(const Classifier *c)
 
 static bool train_nad(TrainingDefense *d, Error *error)
 {
-    int64_t count;
     if (!has_maps(d->classifier))
         return fail(error, "nad: %s has no maps (it is no convolutional network)",
                     d->classifier->name);
-    uint32_t *samples = clean_samples(d, &count);
     Classifier *teacher = classifier_copy(d->classifier, error);
     bool ok = teacher != NULL;
-    if (ok && count == 0) ok = fail(error, "nad: nad.clean leaves no clean sample");
-    ok = ok && make_teacher(d, teacher, samples, count, error);
+    if (ok && d->clean->count == 0)
+        ok = fail(error, "nad: %d %% of %lld training samples are none for the defender",
+                  DEFENDER_PERCENT, (long long)d->train->count);
+    ok = ok && make_teacher(d, teacher, error);
     if (ok) {
         parameters_freeze(&teacher->parameters, true);
-        ok = distill(d, teacher, samples, count, error);
+        ok = distill(d, teacher, error);
     }
     classifier_free(teacher);
-    free(samples);
     return ok;
 }
 

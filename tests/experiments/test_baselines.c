@@ -110,6 +110,7 @@ static void create(Trial *t, const char *name, int count, const char **overrides
                           .classifier_settings = t->classifier_settings,
                           .classifier = classifier_create("mlp", SIDE, SIDE, 1, CLASSES, &error),
                           .train = &t->train,
+                          .clean = &t->train,
                           .test = &t->train,
                           .seed = 1,
                           .attack = &t->attack,
@@ -334,15 +335,13 @@ static Dataset pictures(int64_t count)
     return d;
 }
 
-// With every step of a learning rate of 0 the student stays the poisoned classifier; with a real one
-// it learns the clean samples, which are none of the stamped ones.
+// With every step of a learning rate of 0 the student stays the poisoned classifier.
 static void the_student_starts_as_the_poisoned_classifier(void)
 {
     Error error = {0};
     Trial t;
-    const char *overrides[] = {"nad.learning_rate=0", "nad.clean=0.5", "nad.epochs=1",
-                               "nad.teacher_epochs=1"};
-    create(&t, "nad", 4, overrides);
+    const char *overrides[] = {"nad.learning_rate=0", "nad.epochs=1", "nad.teacher_epochs=1"};
+    create(&t, "nad", 3, overrides);
     dataset_free(&t.train);
     poison_truth_free(&t.truth);
     t.train = pictures(90);
