@@ -51,9 +51,8 @@ static void step(void *opaque, const Step *s, double *figures)
     optimizer_step(state->optimizer);
 }
 
-static void evaluate(void *opaque, int epochs_done, Curves *curves)
+static Metrics measure(const TrainingDefense *d)
 {
-    const TrainingDefense *d = ((State *)opaque)->defense;
     Evaluation evaluation = {.classifier = d->classifier,
                              .attack = d->attack,
                              .dataset = d->test,
@@ -61,9 +60,16 @@ static void evaluate(void *opaque, int epochs_done, Curves *curves)
                              .seed = d->seed};
     Predictions predictions = predict(&evaluation);
     Metrics m = metrics(&predictions, d->attack);
+    predictions_free(&predictions);
+    return m;
+}
+
+static void evaluate(void *opaque, int epochs_done, Curves *curves)
+{
+    const TrainingDefense *d = ((State *)opaque)->defense;
+    Metrics m = measure(d);
     curves_add(curves, "BA", "%", epochs_done, m.clean_accuracy);
     if (attack_plants_trojan(d->attack)) curves_add(curves, "ASR", "%", epochs_done, m.ASR);
-    predictions_free(&predictions);
 }
 
 static void store(const void *opaque, Safetensors *file)
@@ -250,6 +256,9 @@ bool training_findings(TrainingDefense *defense, Json *finding, const bool *remo
 {
     if (!finding) finding = json_object();
     json_push(defense->findings, finding);
+    Metrics m = measure(defense);
+    json_set(finding, "BA", json_number(m.clean_accuracy));
+    if (attack_plants_trojan(defense->attack)) json_set(finding, "ASR", json_number(m.ASR));
     if (!removed) return true;
     Removal removal = count_removal(defense, removed);
     judge(&removal, finding);

@@ -82,7 +82,8 @@ bool training_stage(TrainingDefense *defense, const TrainingStage *stage, Error 
 // Enters what a method found at one point: `finding` (an object, which becomes the record's; NULL:
 // an empty one) and, where removed is not NULL, the samples that it takes out of the training set
 // (one flag each), with the score that decided it, NULL or one for each sample. The judge adds
-// precision and recall against the truth; the samples are listed in removed-N.csv. N counts from 1.
+// precision and recall against the truth, and BA and ASR of the classifier as it stands (NONE's:
+// reset, not trained again yet); the samples are listed in removed-N.csv. N counts from 1.
 bool training_findings(TrainingDefense *defense, Json *finding, const bool *removed,
                        const double *scores, Error *error);
 

@@ -1,5 +1,6 @@
 // NONE on a network made by hand, an mlp whose first three neurons carry the classes and one more a
 // Trojan: which neurons it finds, which samples it removes, and what is left of the Trojan.
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "core/error.h"
@@ -177,9 +178,13 @@ static void finds_the_planted_neuron(bool printed, const char *hash)
         check(json_get_number(finding, "removed", 0) == STAMPED + top_of_the_rest(&t), "%g removed",
               json_get_number(finding, "removed", 0));
     }
-    int right = 0;
+    int right = 0; // of the original labels; BA is measured on the given ones
     for (int i = 0; i < SAMPLES; i++) right += classified(&t, i) == t.truth.labels[i];
     if (!printed) check(right == SAMPLES, "%d of %d are right after the cut", right, SAMPLES);
+    int lost = STAMPED * 2 / 3; // the stamped ones that are not of the target's class
+    if (!printed)
+        check(fabs(json_get_number(finding, "BA", 0) - 100. * (SAMPLES - lost) / SAMPLES) < 1e-9,
+              "BA after the cut: %g", json_get_number(finding, "BA", 0));
     destroy(&t);
 }
 
