@@ -61,6 +61,11 @@ static const Figure figures[] = {
      FIGURE_STUDY,
      study_linearity,
      {0}},
+    {"reset",
+     "BA and ASR after NONE's reset of a share r1, by its ranking and by an oracle's",
+     FIGURE_STUDY,
+     study_reset,
+     {0}},
 };
 enum { FIGURES = sizeof figures / sizeof figures[0] };
 

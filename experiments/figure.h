@@ -44,5 +44,6 @@ DrawFigure figure_none_4, figure_none_5; // compromised_channels.c
 DrawFigure figure_none_6, figure_none_7; // decision_regions.c
 DrawFigure study_linearity;              // linearity.c
 DrawFigure study_hyperplane;             // hyperplane.c
+DrawFigure study_reset;                  // reset.c
 
 #endif

@@ -22,13 +22,14 @@
 //
 // Then M = train(D) for some epochs with a small learning rate; batch norms keep their statistics.
 // The code's optimizer goes on with its old momentum, ours starts a new one.
+#include "experiments/defenses/none.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "core/error.h"
 #include "core/thread.h"
-#include "experiments/activations.h"
 #include "experiments/natural_break.h"
 #include "experiments/progress.h"
 #include "experiments/training_defense.h"
@@ -51,13 +52,6 @@ static const Setting settings[] = {
     {0}};
 // clang-format on
 
-// Some neurons of each layer, the worst first.
-typedef struct Compromised {
-    int64_t *neurons; // [layers][room], numbers within the layer
-    int64_t *count;   // [layers]
-    int64_t room;
-} Compromised;
-
 static Compromised compromised_create(const Activations *a)
 {
     Compromised c = {.count = allocate_zeroed(sizeof *c.count * (size_t)a->layers)};
@@ -67,7 +61,7 @@ static Compromised compromised_create(const Activations *a)
     return c;
 }
 
-static void compromised_free(Compromised *c)
+void compromised_free(Compromised *c)
 {
     free(c->neurons);
     free(c->count);
@@ -116,11 +110,10 @@ static void gaps_of(void *context, int64_t task, int thread)
     }
 }
 
-// gap_n of every neuron.
-static double *gaps(const Activations *a, const Json *set)
+double *confidence_gaps(const Activations *a, double low, double high, double lambda)
 {
     double *best = allocate(sizeof *best * (size_t)(a->neurons + 1));
-    Gaps g = {a, setting(set, "lambda_low"), setting(set, "lambda_high"), setting(set, "lambda"),
+    Gaps g = {a, low, high, lambda,
               allocate(sizeof(double) * (size_t)(a->neurons * a->classes + 1))};
     parallel_for((a->neurons + BLOCK - 1) / BLOCK * a->classes, gaps_of, &g);
     for (int64_t n = 0; n < a->neurons; n++) {
@@ -143,9 +136,8 @@ static int compare(const void *first, const void *second)
     return (a->neuron > b->neuron) - (a->neuron < b->neuron);
 }
 
-// The `share` (rounded up; 0: one) of each layer's neurons with the greatest suspicion, as far as
-// that is at least `least`.
-static Compromised choose(const Activations *a, const double *suspicion, double share, double least)
+Compromised compromised_choose(const Activations *a, const double *suspicion, double share,
+                               double least)
 {
     Compromised chosen = compromised_create(a);
     Ranked *ranked = allocate(sizeof *ranked * (size_t)(chosen.room + 1));
@@ -231,11 +223,11 @@ static bool initialise_again(TrainingDefense *d, const Compromised *chosen, int 
     return true;
 }
 
-static void cut(TrainingDefense *d, const Compromised *chosen)
+void compromised_cut(const Classifier *c, const Compromised *chosen)
 {
-    for (int l = 0; l < d->classifier->neuron_layers; l++)
+    for (int l = 0; l < c->neuron_layers; l++)
         for (int64_t k = 0; k < chosen->count[l]; k++)
-            neuron_cut(&d->classifier->neurons[l], chosen->neurons[l * chosen->room + k]);
+            neuron_cut(&c->neurons[l], chosen->neurons[l * chosen->room + k]);
 }
 
 // ---- a round ----
@@ -261,17 +253,20 @@ static Json *analyse(TrainingDefense *d, int round, bool *removed, double *score
     const Json *set = d->settings;
     bool printed = setting(set, "printed") > 0, ok = true;
     Activations a = activations_gather(d->classifier, d->train);
-    double *computed = printed ? NULL : gaps(&a, set);
+    double *computed = printed
+                           ? NULL
+                           : confidence_gaps(&a, setting(set, "lambda_low"),
+                                             setting(set, "lambda_high"), setting(set, "lambda"));
     const double *suspicion = printed ? a.share : computed;
     double least = printed ? setting(set, "theta") : (double)-INFINITY;
-    Compromised chosen = choose(&a, suspicion, setting(set, "reset"), least);
-    Compromised judges = choose(&a, suspicion, setting(set, "select"), least);
+    Compromised chosen = compromised_choose(&a, suspicion, setting(set, "reset"), least);
+    Compromised judges = compromised_choose(&a, suspicion, setting(set, "select"), least);
     if (printed) {
         remove_by_deviation(&a, &judges, setting(set, "lambda"), scores, removed);
         ok = initialise_again(d, &chosen, round, error);
     } else {
         remove_by_sum(&a, &judges, scores, removed);
-        cut(d, &chosen);
+        compromised_cut(d->classifier, &chosen);
     }
     Json *finding = json_object();
     json_set(finding, "round", json_number(round));
