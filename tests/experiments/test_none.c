@@ -219,9 +219,10 @@ static void a_cut_neuron_leaves_no_weight_on_either_side(void)
 
 static void without_removal_all_samples_stay(void)
 {
-    const char *overrides[] = {"none.learning_rate=0", "none.remove=0", "none.rounds=2"};
+    const char *overrides[] = {"none.learning_rate=0", "none.remove=0", "none.rounds=2",
+                               "none.epochs=1"};
     Trial t;
-    create(&t, 3, overrides);
+    create(&t, 4, overrides);
     const Json *finding = run(&t, "kept");
     check(t.defense.findings->count == 2, "two rounds");
     check(json_get_number(finding, "removed", 0) > 0, "suspicion is told all the same");

@@ -66,7 +66,7 @@ static void a_cell_has_its_figures_and_findings(void)
         for (int i = 0; i < 2; i++) {
             const Json *found = findings->items[i], *reset = json_get(found, "reset");
             check(reset && reset->count == 5, "five layers");
-            check(json_get(reset, "linear1") && json_get(reset, "linear1")->count == 3, "r1 = .03");
+            check(json_get(reset, "linear1") && json_get(reset, "linear1")->count == 15, "r1 = .15");
             check(figure(found, "poisoned") == 40, "the truth");
             check(figure(found, "recall") >= 0 && figure(found, "removed") >= 0, "removal");
         }
