@@ -117,12 +117,14 @@ typedef struct DashState {
     double left;
 } DashState;
 
-// The part a .. b of a segment of this length, in the drawing's units.
+// The part a .. b of a segment of this length, in the drawing's units; where the half circles leave
+// nothing between them (a dash no longer than the pen is wide), its middle.
 static void mask_part(Raster *raster, Point from, Point to, double length, double a, double b)
 {
+    if (a > b) a = b = (a + b) / 2;
     double dx = (to.x - from.x) / length, dy = (to.y - from.y) / length;
     Point part[] = {{from.x + a * dx, from.y + a * dy}, {from.x + b * dx, from.y + b * dy}};
-    if (a < b) mask_line(raster, 2, part);
+    mask_line(raster, 2, part);
 }
 
 // One segment of a dashed line. Lines end in half circles: so much is left off at a dash's ends.

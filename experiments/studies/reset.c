@@ -35,7 +35,7 @@ enum {
     SCHEDULES = 2,
     RANKINGS = 2
 };
-static const double shares[SHARES] = {.01, .03, .05, .1, .2, .3};
+static const double shares[SHARES] = {.01, .02, .03, .05, .07, .1};
 static const int epochs[SCHEDULES] = {6, 60};
 
 typedef struct Subjects {

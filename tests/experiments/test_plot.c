@@ -138,6 +138,13 @@ static void lines_and_dots_have_their_widths(void)
     draw_line(drawing, 3, (Point[]){{3, 5}, {26, 5}, {26, 32}}, pen);
     area = covered(drawing);
     check(fabs(area - 5 * (4 * 2 + pi)) < 1, "five dashes cover %g", area);
+
+    // Dashes as short as the line is wide are dots.
+    drawing = drawing_create(40, 20, "dots");
+    pen = (Pen){.ink = INK_SERIES, .width = 2, .dashes = {2, 3, 2, 3}};
+    draw_line(drawing, 2, (Point[]){{3, 10}, {23, 10}}, pen);
+    area = covered(drawing);
+    check(fabs(area - 4 * pi) < 1, "four dots cover %g", area);
 }
 
 static void shapes_outside_do_no_harm(void)
