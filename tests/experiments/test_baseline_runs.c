@@ -27,7 +27,8 @@ static const char *const DEFENSES[] = {
     "--defense abl --set abl.tuning_epochs=1 --set abl.epochs=1 --set abl.unlearning_epochs=1 "
     "--set abl.isolate=0.05",
     "--defense activation-clustering --set activation-clustering.independent=1",
-    "--defense nad --set nad.teacher_epochs=1 --set nad.epochs=2"};
+    "--defense nad --set nad.teacher_epochs=1 "
+    "--set nad.epochs=2"};
 enum { ABL, CLUSTERING, NAD, COUNT };
 
 static void the_number_of_threads_changes_no_bit(void)
