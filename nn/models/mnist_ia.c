@@ -17,10 +17,10 @@ static const float dropped = .1f;
 static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
 {
     const MnistIa *net = classifier->network;
-    Tensor *x = conv_forward(&net->conv1, images);
-    x = features_shown(dropout_pool_relu_forward(x, dropped, "conv1", half, mode));
+    Tensor *x = features_shown(
+        conv_dropout_pool_relu_forward(&net->conv1, images, dropped, "conv1", half, mode));
     x = features_shown(
-        dropout_pool_relu_forward(conv_forward(&net->conv5, x), dropped, "conv5", half, mode));
+        conv_dropout_pool_relu_forward(&net->conv5, x, dropped, "conv5", half, mode));
     x = features_shown(relu(linear_forward(&net->linear6, flatten_channels_first(x))));
     x = dropout_forward(x, dropped, "linear6", mode);
     return linear_forward(&net->linear9, x);

@@ -19,7 +19,8 @@ typedef struct WeightTask {
     int64_t rows, row_block; // rows: kernel_height * kernel_width * in_channels
     int64_t row_blocks;
     const int64_t *run, *row_offset;
-    const float *x, *dy;
+    const float *x;
+    Gradients dy;
     float *parts; // [chunk][rows][out_channels]
 } WeightTask;
 
@@ -44,8 +45,11 @@ static void group_gradient(const WeightTask *task, const float *x, const float *
 {
     const ConvShape *s = task->shape;
     int64_t pixels = images * s->out_height * s->out_width;
+    const TileSteps c_steps = tile_steps(s->out_channels);
     for (int64_t column = 0; column < s->out_channels; column += TILE_COLUMNS) {
-        Tile tile = {.b = dy + column * pixels,
+        Tile tile = {.a = x,
+                     .c_row = c_steps.at,
+                     .b = dy + column * pixels,
                      .accumulate = accumulate,
                      .columns = tile_min(TILE_COLUMNS, s->out_channels - column),
                      .run_count = images * s->out_height,
@@ -54,12 +58,9 @@ static void group_gradient(const WeightTask *task, const float *x, const float *
                      .b_step = TILE_COLUMNS,
                      .a_offset = task->run};
         for (int64_t row = first_row; row < last_row; row += TILE_ROWS) {
-            int64_t count = tile_min(TILE_ROWS, last_row - row);
-            for (int64_t i = 0; i < count; i++) {
-                tile.a[i] = x + task->row_offset[row + i];
-                tile.c[i] = part + (row + i) * s->out_channels + column;
-            }
-            tile_run(count, &tile);
+            tile.a_row = task->row_offset + row;
+            tile.c = part + row * s->out_channels + column;
+            tile_run(tile_min(TILE_ROWS, last_row - row), &tile);
         }
     }
 }
@@ -76,8 +77,10 @@ static void weight_task(void *context, int64_t number, int thread)
     int64_t pixels = s->out_height * s->out_width;
     int64_t framed_count = task->group * frame_size(&task->frame);
     int64_t packed_count = task->group * pixels * tile_panels(s->out_channels) * TILE_COLUMNS;
-    float *framed = scratch(thread, (framed_count + packed_count) * 4);
-    float *packed = framed + framed_count;
+    int64_t values = pixels * s->out_channels;
+    float *framed = scratch(
+        thread, (framed_count + packed_count + gradients_room(&task->dy, task->group, values)) * 4);
+    float *packed = framed + framed_count, *room = packed + packed_count;
     float *part = task->parts + chunk * task->rows * s->out_channels;
     for (int64_t image = chunk * task->chunk; image < end; image += task->group) {
         int64_t images = tile_min(task->group, end - image);
@@ -86,7 +89,8 @@ static void weight_task(void *context, int64_t number, int thread)
             frame_images(&task->frame, images, x, framed);
             x = framed;
         }
-        pack_panels(s, images * pixels, task->dy + image * pixels * s->out_channels, packed);
+        pack_panels(s, images * pixels, gradients_of(&task->dy, image, images, values, room),
+                    packed);
         group_gradient(task, x, packed, images, first_row, last_row, image > chunk * task->chunk,
                        part);
     }
@@ -141,7 +145,7 @@ static void plan(WeightTask *task)
     task->row_blocks = (task->rows + task->row_block - 1) / task->row_block;
 }
 
-void KERNEL(conv2d_weight_gradient_direct)(const ConvShape *s, const float *x, const float *dy,
+void KERNEL(conv2d_weight_gradient_direct)(const ConvShape *s, const float *x, Gradients dy,
                                            float *dweight)
 {
     WeightTask task = {.shape = s,
