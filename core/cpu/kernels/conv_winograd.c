@@ -94,10 +94,12 @@ ALWAYS_INLINE void transform_tiles(Transform *transform, const int size, const T
         tile_offsets(t, images, size, padding, first + tile, offset);
         for (int64_t c = 0; c < images.channels; c += LANES) {
             Square values;
+#pragma GCC unroll 36
             for (int i = 0; i < size * size; i++)
                 values[i / size][i % size] = read(how, x, offset[i], c);
             both_ways(transform, size, POINTS, values);
             float *to = spectra + place_of(t, tile, c);
+#pragma GCC unroll 36
             for (int f = 0; f < FREQUENCIES; f++)
                 store(to + f * plane, values[f / POINTS][f % POINTS]);
         }
@@ -154,9 +156,11 @@ ALWAYS_INLINE void values_of_tiles(Transform *transform, const int size, const C
         for (int64_t c = 0; c < images.channels; c += LANES) {
             Square values;
             const float *from = spectra + place_of(t, tile, c);
+#pragma GCC unroll 36
             for (int f = 0; f < FREQUENCIES; f++)
                 values[f / POINTS][f % POINTS] = load(from + f * plane);
             both_ways(transform, POINTS, size, values);
+#pragma GCC unroll 36
             for (int i = 0; i < size * size; i++) {
                 if (offset[i] < 0) continue;
                 float *to = y + offset[i] + c;
@@ -213,10 +217,12 @@ ALWAYS_INLINE void row_spectra(Transform *transform, const int kernel, const Wei
     int64_t tap = task->rows * task->columns, plane = weight_plane(task->rows, task->columns);
     for (int64_t c = 0; c < task->columns; c += LANES) {
         Square values;
+#pragma GCC unroll 36
         for (int i = 0; i < kernel * kernel; i++)
             values[i / kernel][i % kernel] = load(task->from + i * tap + row * task->columns + c);
         both_ways(transform, kernel, POINTS, values);
         float *to = task->to + weight_place(task->rows, row, c);
+#pragma GCC unroll 36
         for (int f = 0; f < FREQUENCIES; f++) store(to + f * plane, values[f / POINTS][f % POINTS]);
     }
 }
@@ -239,9 +245,11 @@ ALWAYS_INLINE void row_of_weights(Transform *transform, const int kernel, const 
     for (int64_t c = 0; c < task->columns; c += LANES) {
         Square values;
         const float *from = task->from + weight_place(task->rows, row, c);
+#pragma GCC unroll 36
         for (int f = 0; f < FREQUENCIES; f++)
             values[f / POINTS][f % POINTS] = load(from + f * plane);
         both_ways(transform, POINTS, kernel, values);
+#pragma GCC unroll 36
         for (int i = 0; i < kernel * kernel; i++)
             store(task->to + i * tap + row * task->columns + c, values[i / kernel][i % kernel]);
     }
