@@ -9,7 +9,7 @@
 
 enum { GROUP_PIXELS = 128, MAX_CHUNKS = 16, MIN_GROUPS = 1, MIN_TASKS = 8, MIN_ROWS = 48 };
 static const int64_t MAX_PART_VALUES = 1 << 22; // floats in all chunks' parts together
-enum { ADD_BLOCK = 4096 };
+enum { ADD_BLOCK = 4096, SHORT_ROW = 16 };
 
 typedef struct WeightTask {
     const ConvShape *shape;
@@ -18,6 +18,7 @@ typedef struct WeightTask {
     int64_t chunk, chunks;   // images per chunk; how many
     int64_t rows, row_block; // rows: kernel_height * kernel_width * in_channels
     int64_t row_blocks;
+    int64_t run_length; // pixels: a row, or one where rows are short
     const int64_t *run, *row_offset;
     const float *x;
     Gradients dy;
@@ -39,6 +40,12 @@ static void pack_panels(const ConvShape *s, int64_t pixels, const float *dy, flo
     }
 }
 
+// dy is its own single panel: no need to pack it.
+static bool is_panel(int64_t channels)
+{
+    return channels == TILE_COLUMNS || channels == TILE_COLUMNS / 2;
+}
+
 // What the pixels of some images add to rows first_row..last_row of one part. dy is in panels.
 static void group_gradient(const WeightTask *task, const float *x, const float *dy, int64_t images,
                            int64_t first_row, int64_t last_row, bool accumulate, float *part)
@@ -52,10 +59,10 @@ static void group_gradient(const WeightTask *task, const float *x, const float *
                      .b = dy + column * pixels,
                      .accumulate = accumulate,
                      .columns = tile_min(TILE_COLUMNS, s->out_channels - column),
-                     .run_count = images * s->out_height,
-                     .run_length = s->out_width,
+                     .run_count = pixels / task->run_length,
+                     .run_length = task->run_length,
                      .a_step = s->stride * s->in_channels,
-                     .b_step = TILE_COLUMNS,
+                     .b_step = is_panel(s->out_channels) ? s->out_channels : TILE_COLUMNS,
                      .a_offset = task->run};
         for (int64_t row = first_row; row < last_row; row += TILE_ROWS) {
             tile.a_row = task->row_offset + row;
@@ -76,7 +83,9 @@ static void weight_task(void *context, int64_t number, int thread)
     int64_t image_in = s->in_height * s->in_width * s->in_channels;
     int64_t pixels = s->out_height * s->out_width;
     int64_t framed_count = task->group * frame_size(&task->frame);
-    int64_t packed_count = task->group * pixels * tile_panels(s->out_channels) * TILE_COLUMNS;
+    bool packs = !is_panel(s->out_channels);
+    int64_t packed_count =
+        packs ? task->group * pixels * tile_panels(s->out_channels) * TILE_COLUMNS : 0;
     int64_t values = pixels * s->out_channels;
     float *framed = scratch(
         thread, (framed_count + packed_count + gradients_room(&task->dy, task->group, values)) * 4);
@@ -89,10 +98,10 @@ static void weight_task(void *context, int64_t number, int thread)
             frame_images(&task->frame, images, x, framed);
             x = framed;
         }
-        pack_panels(s, images * pixels, gradients_of(&task->dy, image, images, values, room),
-                    packed);
-        group_gradient(task, x, packed, images, first_row, last_row, image > chunk * task->chunk,
-                       part);
+        const float *dy = gradients_of(&task->dy, image, images, values, room);
+        if (packs) pack_panels(s, images * pixels, dy, packed);
+        group_gradient(task, x, packs ? packed : dy, images, first_row, last_row,
+                       image > chunk * task->chunk, part);
     }
 }
 
@@ -114,12 +123,14 @@ static void add_block(void *context, int64_t number, int thread)
     }
 }
 
-static void weight_tables(const ConvShape *s, const Frame *f, int64_t group, int64_t *run,
-                          int64_t *row_offset)
+static void weight_tables(const ConvShape *s, const Frame *f, int64_t group, int64_t run_length,
+                          int64_t *run, int64_t *row_offset)
 {
     for (int64_t n = 0; n < group; n++)
         for (int64_t y = 0; y < s->out_height; y++)
-            *run++ = (n * f->height + y * s->stride) * f->width * s->in_channels;
+            for (int64_t x = 0; x < s->out_width; x += run_length)
+                *run++ =
+                    ((n * f->height + y * s->stride) * f->width + x * s->stride) * s->in_channels;
     for (int64_t ky = 0; ky < s->kernel_height; ky++)
         for (int64_t kx = 0; kx < s->kernel_width; kx++)
             for (int64_t ci = 0; ci < s->in_channels; ci++)
@@ -155,9 +166,11 @@ void KERNEL(conv2d_weight_gradient_direct)(const ConvShape *s, const float *x, G
                        .x = x,
                        .dy = dy};
     plan(&task);
-    int64_t values = task.rows * s->out_channels, runs = task.group * s->out_height;
+    task.run_length = s->out_width < SHORT_ROW ? 1 : s->out_width;
+    int64_t values = task.rows * s->out_channels;
+    int64_t runs = task.group * s->out_height * s->out_width / task.run_length;
     int64_t *tables = scratch(-1, (runs + task.rows) * 8 + task.chunks * values * 4 + 64);
-    weight_tables(s, &task.frame, task.group, tables, tables + runs);
+    weight_tables(s, &task.frame, task.group, task.run_length, tables, tables + runs);
     task.run = tables;
     task.row_offset = tables + runs;
     task.parts = task.chunks == 1 ? dweight : (float *)(void *)(tables + runs + task.rows);

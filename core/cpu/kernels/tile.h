@@ -55,7 +55,26 @@ static inline TileSteps tile_steps(int64_t step)
     return steps;
 }
 
-// The sums are an array only if all loops over it are unrolled early: hence the pragmas.
+// One value of k. The sums are an array only if all loops over it are unrolled early: hence the pragmas.
+static inline __attribute__((always_inline)) void tile_step(const int rows, const int vectors,
+                                                            const float *const *a, int64_t at,
+                                                            const float *b,
+                                                            Vector sum[TILE_ROWS][TILE_VECTORS])
+{
+    Vector row[TILE_VECTORS];
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; v++) {
+        row[v] = load(b + v * LANES);
+        __builtin_prefetch(b + TILE_AHEAD + v * LANES);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) {
+        Vector value = splat(a[i][at]);
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++) sum[i][v] = fma_vector(value, row[v], sum[i][v]);
+    }
+}
+
 static inline __attribute__((always_inline)) void tile_of(const int rows, const int vectors,
                                                           const Tile *tile)
 {
@@ -72,23 +91,15 @@ static inline __attribute__((always_inline)) void tile_of(const int rows, const 
     const float *a[TILE_ROWS]; // one index moves through all rows alike
 #pragma GCC unroll 8
     for (int i = 0; i < rows; i++) a[i] = tile->a + tile->a_row[i];
-    for (int64_t run = 0; run < tile->run_count; run++) {
-        int64_t at = tile->a_offset[run];
-        for (int64_t k = 0; k < length; k++, at += a_step, b += b_step) {
-            Vector row[TILE_VECTORS];
-#pragma GCC unroll 8
-            for (int v = 0; v < vectors; v++) {
-                row[v] = load(b + v * LANES);
-                __builtin_prefetch(b + TILE_AHEAD + v * LANES);
-            }
-#pragma GCC unroll 8
-            for (int i = 0; i < rows; i++) {
-                Vector value = splat(a[i][at]);
-#pragma GCC unroll 8
-                for (int v = 0; v < vectors; v++) sum[i][v] = fma_vector(value, row[v], sum[i][v]);
-            }
+    if (length == 1)
+        for (int64_t run = 0; run < tile->run_count; run++, b += b_step)
+            tile_step(rows, vectors, a, tile->a_offset[run], b, sum);
+    else
+        for (int64_t run = 0; run < tile->run_count; run++) {
+            int64_t at = tile->a_offset[run];
+            for (int64_t k = 0; k < length; k++, at += a_step, b += b_step)
+                tile_step(rows, vectors, a, at, b, sum);
         }
-    }
 #pragma GCC unroll 8
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 8
