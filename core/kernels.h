@@ -70,6 +70,16 @@ typedef struct ConvAfter {
     bool relu;
 } ConvAfter;
 
+// A convolution whose results go through dropout (probability 0: none), the maximum of each window of
+// window x window pixels (side by side, as many as fit) and relu.
+typedef struct ConvPool {
+    ConvShape conv;
+    int64_t window;
+    float probability;
+    RandomKey key;
+} ConvPool;
+enum { NO_PLACE = 255 };
+
 typedef struct PoolShape {
     int64_t batch, in_height, in_width, channels, out_height, out_width;
     int64_t kernel, stride, padding; // unused by adaptive pooling
@@ -79,7 +89,7 @@ typedef struct PoolShape {
 // x[index[o*taps+t]]; columns likewise.
 typedef struct ResampleShape {
     int64_t batch, in_height, in_width, channels, out_height, out_width;
-    int taps; // 1 nearest, 2 bilinear, 4 bicubic
+    int taps;           // 1 nearest, 2 bilinear, 4 bicubic
     bool align_corners; // from it and taps a device makes tables of its own; these are the host's
     const int32_t *row_index, *column_index;
     const float *row_weight, *column_weight;
@@ -129,7 +139,7 @@ typedef struct DeviceMemory {
 } DeviceMemory;
 
 typedef struct Kernels {
-    const char *name; // "avx2"
+    const char *name;           // "avx2"
     const DeviceMemory *memory; // of all arrays below; NULL: the program's own memory
     bool fused; // multiply-add in one rounding: same bits as every other fused instruction set
 
@@ -157,6 +167,23 @@ typedef struct Kernels {
     void (*conv2d_frozen_input_gradient)(const ConvShape *shape, const ConvAfter *after,
                                          const float *y, float *dy, const float *weight,
                                          const float *prepared, float *dx);
+
+    // conv_pool.c: all of ConvPool while the convolution's results are in the cache; they are never
+    // written. places: which pixel of the window each result came from, in rows, or NO_PLACE where it
+    // is not above 0. dy is that of the results; conv2d_pool_spread makes the convolution's own of
+    // it. conv2d_pool_fits says which shapes are taken; NULL, with all of these, on a device that
+    // has none of them.
+    bool (*conv2d_pool_fits)(const ConvPool *shape);
+    void (*conv2d_pool)(const ConvPool *shape, const float *x, const float *weight,
+                        const float *bias, float *y, uint8_t *places);
+    void (*conv2d_pool_input_gradient)(const ConvPool *shape, const uint8_t *places,
+                                       const float *dy, const float *weight, float *dx);
+    void (*conv2d_pool_weight_gradient)(const ConvPool *shape, const uint8_t *places,
+                                        const float *x, const float *dy, float *dweight);
+    void (*conv2d_pool_bias_gradient)(const ConvPool *shape, const uint8_t *places, const float *dy,
+                                      float *dbias);
+    void (*conv2d_pool_spread)(const ConvPool *shape, const uint8_t *places, const float *dy,
+                               float *spread);
 
     // elementwise.c. unary_backward: dx = dy * f'(x), from whichever of x and y = f(x) is handy;
     // both are given.

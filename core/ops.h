@@ -85,6 +85,10 @@ Tensor *max_pool2d(Tensor *x, Pool2d how);
 // relu(max_pool2d(dropout(x))), without dropout where probability is 0; x is written over, so it
 // must be fresh from a convolution and not be used again. Two passes over x instead of six.
 Tensor *dropout_pool_relu_over(Tensor *x, float probability, RandomKey key, Pool2d how);
+// The same of a convolution (conv.c), in one pass where the device can and the shape allows: the
+// convolution's result is then never written. weight may be frozen.
+Tensor *conv_dropout_pool_relu(Tensor *x, Tensor *weight, Tensor *bias, Conv2d how,
+                               float probability, RandomKey key, Pool2d pool);
 Tensor *avg_pool2d(Tensor *x, Pool2d how);
 Tensor *adaptive_avg_pool2d(Tensor *x, int64_t height, int64_t width);
 

@@ -177,8 +177,12 @@ Tensor *dropout_forward(Tensor *x, float probability, const char *name, Mode mod
     return drops(mode) ? dropout(x, probability, mask_key(name, mode)) : x;
 }
 
-Tensor *dropout_pool_relu_forward(Tensor *x, float probability, const char *name, Pool2d how,
-                                  Mode mode)
+Tensor *conv_dropout_pool_relu_forward(const Conv2dLayer *layer, Tensor *x, float probability,
+                                       const char *name, Pool2d how, Mode mode)
 {
-    return dropout_pool_relu_over(x, drops(mode) ? probability : 0, mask_key(name, mode), how);
+    const RandomKey key = mask_key(name, mode);
+    if (!drops(mode)) probability = 0;
+    if (tape_observer(x->tape)) // to whom the convolution's own result is shown
+        return dropout_pool_relu_over(conv_forward(layer, x), probability, key, how);
+    return conv_dropout_pool_relu(x, layer->weight, layer->bias, layer->how, probability, key, how);
 }

@@ -75,8 +75,8 @@ Tensor *batch_norm_relu_forward(const BatchNormLayer *layer, Tensor *x, bool tra
 Tensor *relu_batch_norm_forward(const BatchNormLayer *layer, Tensor *x, bool training);
 // The name keeps the masks of a network's several dropouts apart.
 Tensor *dropout_forward(Tensor *x, float probability, const char *name, Mode mode);
-// The same with pooling and relu after it, of a convolution's result (core/ops.h).
-Tensor *dropout_pool_relu_forward(Tensor *x, float probability, const char *name, Pool2d how,
-                                  Mode mode);
+// A convolution, dropout, pooling and relu (core/ops.h).
+Tensor *conv_dropout_pool_relu_forward(const Conv2dLayer *layer, Tensor *x, float probability,
+                                       const char *name, Pool2d how, Mode mode);
 
 #endif

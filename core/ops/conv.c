@@ -65,23 +65,28 @@ static void conv2d_backward(Node *node)
 }
 
 // db_i = sum of dY_i's rows; for dW_i see core/cpu/kernels/conv_norms.c.
-static void conv2d_sample_norms(Node *node, double *squares)
+static void add_sample_norms(const Node *node, const ConvShape *shape, const float *dy,
+                             double *squares)
 {
-    const ConvShape *shape = node->saved;
-    const Tensor *x = node->inputs[0], *bias = node->inputs[2], *y = node->output;
-    Tape *tape = y->tape;
+    const Tensor *x = node->inputs[0], *bias = node->inputs[2];
+    Tape *tape = node->output->tape;
     const Kernels *kernels = tape_kernels(tape);
     int64_t batch = shape->batch, channels = shape->out_channels;
     float *norms = tape_allocate(tape, batch * 4);
     if (node->inputs[1]->needs_grad) {
-        kernels->conv2d_weight_norms(shape, x->data, y->grad, norms);
+        kernels->conv2d_weight_norms(shape, x->data, dy, norms);
         for (int64_t i = 0; i < batch; i++) squares[i] += (double)norms[i];
     }
     if (!bias || !bias->needs_grad) return;
     float *sums = tape_allocate(tape, batch * channels * 4);
-    kernels->sum(batch, y->count / (batch * channels), channels, y->grad, sums);
+    kernels->sum(batch, shape->out_height * shape->out_width, channels, dy, sums);
     kernels->dot_rows(batch, channels, sums, sums, norms);
     for (int64_t i = 0; i < batch; i++) squares[i] += (double)norms[i];
+}
+
+static void conv2d_sample_norms(Node *node, double *squares)
+{
+    add_sample_norms(node, node->saved, node->output->grad, squares);
 }
 
 static ConvShape conv_shape(const Tensor *x, const Tensor *weight, const Tensor *bias, Conv2d how)
@@ -172,6 +177,69 @@ Tensor *conv2d_frozen(Tensor *x, Tensor *weight, const Tensor *scale, const Tens
     kernels->conv2d_frozen(&frozen.shape, &frozen.after, x->data, weight->data,
                            prepared_weight(kernels, &frozen.shape, weight, false), y->data);
     record(y, conv2d_frozen_backward, 2, inputs, &frozen, sizeof frozen);
+    return y;
+}
+
+// ---- conv_dropout_pool_relu ----
+
+typedef struct Pooled {
+    ConvPool shape;
+    uint8_t *places;
+} Pooled;
+
+// With dc the gradient of the convolution's result, dy / (1 - p) at each maximum that relu let
+// through and 0 elsewhere: as conv2d_backward.
+static void conv_pool_backward(Node *node)
+{
+    const Pooled *saved = node->saved;
+    const ConvPool *shape = &saved->shape;
+    const Tensor *x = node->inputs[0], *weight = node->inputs[1], *y = node->output;
+    const Kernels *kernels = tape_kernels(y->tape);
+    float *dx = grad_begin(node, 0);
+    if (dx) kernels->conv2d_pool_input_gradient(shape, saved->places, y->grad, weight->data, dx);
+    grad_end(node, 0);
+    float *dweight = grad_begin(node, 1);
+    if (dweight)
+        kernels->conv2d_pool_weight_gradient(shape, saved->places, x->data, y->grad, dweight);
+    grad_end(node, 1);
+    float *dbias = grad_begin(node, 2);
+    if (dbias) kernels->conv2d_pool_bias_gradient(shape, saved->places, y->grad, dbias);
+    grad_end(node, 2);
+}
+
+static void conv_pool_sample_norms(Node *node, double *squares)
+{
+    const Pooled *saved = node->saved;
+    const ConvShape *s = &saved->shape.conv;
+    Tape *tape = node->output->tape;
+    int64_t count = s->batch * s->out_height * s->out_width * s->out_channels;
+    float *spread = tape_allocate(tape, count * 4);
+    tape_kernels(tape)->conv2d_pool_spread(&saved->shape, saved->places, node->output->grad,
+                                           spread);
+    add_sample_norms(node, s, spread, squares);
+}
+
+Tensor *conv_dropout_pool_relu(Tensor *x, Tensor *weight, Tensor *bias, Conv2d how,
+                               float probability, RandomKey key, Pool2d pool)
+{
+    Tensor *inputs[] = {x, weight, bias};
+    Tape *tape = float_inputs("conv_dropout_pool_relu", 3, inputs);
+    const Kernels *kernels = tape_kernels(tape);
+    Pooled saved = {.shape = {conv_shape(x, weight, bias, how), pool.kernel, probability, key}};
+    bool side_by_side = (pool.stride == 0 || pool.stride == pool.kernel) && pool.padding == 0;
+    if (!side_by_side || !kernels->conv2d_pool_fits || !kernels->conv2d_pool_fits(&saved.shape))
+        return dropout_pool_relu_over(weight->frozen
+                                          ? conv2d_frozen(x, weight, NULL, bias, how, false)
+                                          : conv2d(x, weight, bias, how),
+                                      probability, key, pool);
+    const ConvShape *s = &saved.shape.conv;
+    Tensor *y = tape_tensor(tape, SHAPE(s->batch, s->out_height / pool.kernel,
+                                        s->out_width / pool.kernel, s->out_channels));
+    saved.places = tape_allocate(tape, y->count);
+    kernels->conv2d_pool(&saved.shape, x->data, weight->data, bias ? bias->data : NULL, y->data,
+                         saved.places);
+    record(y, conv_pool_backward, 3, inputs, &saved, sizeof saved);
+    record_sample_norms(y, conv_pool_sample_norms);
     return y;
 }
 

@@ -33,6 +33,7 @@ static const OperatorInfo operators[] = {
     {"conv_transpose2d", "the adjoint of conv2d, + bias; output padding"},
     {"max_pool2d", "largest value of a window"},
     {"dropout_pool_relu_over", "relu(max_pool2d(dropout(x)))"},
+    {"conv_dropout_pool_relu", "the same of conv2d, in one pass"},
     {"avg_pool2d", "mean of a window"},
     {"adaptive_avg_pool2d", "means over windows that give the wanted size"},
     {"batch_norm", "weight (x - mean) / sqrt(variance + epsilon) + bias"},

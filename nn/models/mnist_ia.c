@@ -25,9 +25,9 @@ static Tensor *scores(const Classifier *classifier, Tensor *map, Mode mode)
 static Tensor *forward(const Classifier *classifier, Tensor *images, Mode mode)
 {
     const MnistIa *net = classifier->network;
-    Tensor *x = conv_forward(&net->conv1, images);
-    x = features_shown(dropout_pool_relu_forward(x, dropped, "conv1", half, mode));
-    x = dropout_pool_relu_forward(conv_forward(&net->conv5, x), dropped, "conv5", half, mode);
+    Tensor *x = features_shown(
+        conv_dropout_pool_relu_forward(&net->conv1, images, dropped, "conv1", half, mode));
+    x = conv_dropout_pool_relu_forward(&net->conv5, x, dropped, "conv5", half, mode);
     return scores(classifier, features_shown(x), mode);
 }
 

@@ -83,7 +83,7 @@ static void conv2d_frozen_direct(const ConvShape *s, const ConvAfter *after, con
                                  const float *weight, const float *prepared, float *y)
 {
     (void)prepared;
-    KERNEL(conv2d_direct)(s, x, weight, after->scale ? NULL : after->shift, y);
+    KERNEL(conv2d_direct)(s, x, weight, after->scale ? NULL : after->shift, (Results){.values = y});
     follow(s, &(AfterTask){after, s->out_channels, NULL, y}, forward_rows);
 }
 
@@ -102,7 +102,7 @@ static void conv2d_frozen_input_gradient_direct(const ConvShape *s, const ConvAf
 {
     (void)prepared;
     follow(s, &(AfterTask){after, s->out_channels, y, dy}, backward_rows);
-    KERNEL(conv2d_input_gradient_direct)(s, dy, weight, NULL, dx);
+    KERNEL(conv2d_input_gradient_direct)(s, (Gradients){.values = dy}, weight, NULL, dx);
 }
 
 static void conv2d_frozen_input_gradient(const ConvShape *s, const ConvAfter *after, const float *y,
@@ -115,13 +115,31 @@ static void conv2d_frozen_input_gradient(const ConvShape *s, const ConvAfter *af
         conv2d_frozen_input_gradient_direct(s, after, y, dy, weight, prepared, dx);
 }
 
+static void conv2d_direct(const ConvShape *s, const float *x, const float *weight,
+                          const float *bias, float *y)
+{
+    KERNEL(conv2d_direct)(s, x, weight, bias, (Results){.values = y});
+}
+
+static void conv2d_input_gradient_direct(const ConvShape *s, const float *dy, const float *weight,
+                                         const float *bias, float *dx)
+{
+    KERNEL(conv2d_input_gradient_direct)(s, (Gradients){.values = dy}, weight, bias, dx);
+}
+
+static void conv2d_weight_gradient_direct(const ConvShape *s, const float *x, const float *dy,
+                                          float *dweight)
+{
+    KERNEL(conv2d_weight_gradient_direct)(s, x, (Gradients){.values = dy}, dweight);
+}
+
 static void conv2d(const ConvShape *s, const float *x, const float *weight, const float *bias,
                    float *y)
 {
     if (winograd_pays(s))
         KERNEL(conv2d_winograd)(s, &(ConvAfter){.shift = bias}, x, weight, NULL, y);
     else
-        KERNEL(conv2d_direct)(s, x, weight, bias, y);
+        conv2d_direct(s, x, weight, bias, y);
 }
 
 static void conv2d_input_gradient(const ConvShape *s, const float *dy, const float *weight,
@@ -129,7 +147,7 @@ static void conv2d_input_gradient(const ConvShape *s, const float *dy, const flo
 {
     if (winograd_pays(s)) KERNEL(conv2d_input_gradient_winograd)
     (s, &(ConvAfter){0}, NULL, dy, weight, NULL, bias, dx);
-    else KERNEL(conv2d_input_gradient_direct)(s, dy, weight, bias, dx);
+    else conv2d_input_gradient_direct(s, dy, weight, bias, dx);
 }
 
 static void conv2d_weight_gradient(const ConvShape *s, const float *x, const float *dy,
@@ -138,21 +156,26 @@ static void conv2d_weight_gradient(const ConvShape *s, const float *x, const flo
     if (winograd_pays(s))
         KERNEL(conv2d_weight_gradient_winograd)(s, x, dy, dweight);
     else
-        KERNEL(conv2d_weight_gradient_direct)(s, x, dy, dweight);
+        conv2d_weight_gradient_direct(s, x, dy, dweight);
+}
+
+static bool conv2d_pool_fits(const ConvPool *shape)
+{
+    return !winograd_pays(&shape->conv) && KERNEL(conv2d_pool_fits)(shape);
 }
 
 void KERNEL(enter_conv)(Kernels *table, ConvPath path)
 {
     bool direct = path == CONV_DIRECT;
-    table->conv2d = direct ? KERNEL(conv2d_direct) : conv2d;
-    table->conv2d_input_gradient =
-        direct ? KERNEL(conv2d_input_gradient_direct) : conv2d_input_gradient;
+    table->conv2d = direct ? conv2d_direct : conv2d;
+    table->conv2d_input_gradient = direct ? conv2d_input_gradient_direct : conv2d_input_gradient;
     table->conv2d_weight_norms = KERNEL(conv2d_weight_norms);
-    table->conv2d_weight_gradient =
-        direct ? KERNEL(conv2d_weight_gradient_direct) : conv2d_weight_gradient;
+    table->conv2d_weight_gradient = direct ? conv2d_weight_gradient_direct : conv2d_weight_gradient;
     table->conv2d_prepared_count = direct ? no_prepared_count : conv2d_prepared_count;
     table->conv2d_prepare = KERNEL(winograd_prepare);
     table->conv2d_frozen = direct ? conv2d_frozen_direct : conv2d_frozen;
     table->conv2d_frozen_input_gradient =
         direct ? conv2d_frozen_input_gradient_direct : conv2d_frozen_input_gradient;
+    KERNEL(enter_conv_pool)(table);
+    table->conv2d_pool_fits = direct ? KERNEL(conv2d_pool_fits) : conv2d_pool_fits;
 }

@@ -5,13 +5,53 @@
 
 #include "core/cpu/kernels/list.h"
 
-// conv_direct.c, conv_direct_weight.c
+// Works on the results, or makes the gradients, of images first .. first+images-1: `values`, which
+// are in the cache. The thread's scratch memory is taken.
+typedef void ImagesBody(const void *context, int64_t first, int64_t images, float *values);
+
+// A convolution's results: an array, or (values NULL) what `then` does with them, some images at a
+// time.
+typedef struct Results {
+    float *values;
+    ImagesBody *then;
+    const void *context;
+} Results;
+
+// Their gradients: an array, or (values NULL) what `make` writes.
+typedef struct Gradients {
+    const float *values;
+    ImagesBody *make;
+    const void *context;
+} Gradients;
+
+// Those of some images, each of `size` values; buffer has room for them (0 values where there is an
+// array: gradients_room).
+static inline const float *gradients_of(const Gradients *dy, int64_t first, int64_t images,
+                                        int64_t size, float *buffer)
+{
+    if (dy->values) return dy->values + first * size;
+    dy->make(dy->context, first, images, buffer);
+    return buffer;
+}
+
+static inline int64_t gradients_room(const Gradients *dy, int64_t images, int64_t size)
+{
+    return dy->values ? 0 : images * size;
+}
+
+// conv_direct.c, conv_parts.c, conv_direct_weight.c
 void KERNEL(conv2d_direct)(const ConvShape *shape, const float *x, const float *weight,
-                           const float *bias, float *y);
-void KERNEL(conv2d_input_gradient_direct)(const ConvShape *shape, const float *dy,
-                                          const float *weight, const float *bias, float *dx);
-void KERNEL(conv2d_weight_gradient_direct)(const ConvShape *shape, const float *x, const float *dy,
+                           const float *bias, Results y);
+void KERNEL(conv2d_input_gradient_direct)(const ConvShape *shape, Gradients dy, const float *weight,
+                                          const float *bias, float *dx);
+void KERNEL(conv2d_input_gradient_by_parts)(const ConvShape *shape, Gradients dy,
+                                            const float *weight, const float *bias, float *dx);
+void KERNEL(conv2d_weight_gradient_direct)(const ConvShape *shape, const float *x, Gradients dy,
                                            float *dweight);
+
+// conv_pool.c: the kernels of that name, directly.
+bool KERNEL(conv2d_pool_fits)(const ConvPool *shape);
+void KERNEL(enter_conv_pool)(Kernels *table);
 
 // conv_norms.c
 void KERNEL(conv2d_weight_norms)(const ConvShape *shape, const float *x, const float *dy,

@@ -9,8 +9,7 @@
 // ky where this divides. Input rows of equal (iy + padding) mod stride ("phase") use the same taps,
 // and inside a phase the taps slide over dy with step 1: each of the stride x stride phases is a
 // small dense correlation with the taps in reverse order. With few input channels its tiles would
-// be nearly empty; then the product of dy with all taps is formed for each output pixel, pixels
-// side by side, and the parts are added up where they belong.
+// be nearly empty: conv_parts.c.
 #include "core/cpu/kernels/conv.h"
 #include "core/cpu/kernels/correlate.h"
 #include "core/thread.h"
@@ -38,7 +37,7 @@ typedef struct ForwardTask {
     Frame frame;
     int64_t group;
     const float *x;
-    float *y;
+    Results y;
 } ForwardTask;
 
 static void forward_group(void *context, int64_t number, int thread)
@@ -47,14 +46,18 @@ static void forward_group(void *context, int64_t number, int thread)
     const ConvShape *s = task->shape;
     int64_t first = number * task->group, images = tile_min(task->group, s->batch - first);
     int64_t pixels = s->out_height * s->out_width;
+    int64_t framed_count = s->padding > 0 ? images * frame_size(&task->frame) : 0;
+    int64_t values = pixels * s->out_channels, room = task->y.values ? 0 : images * values;
+    unsigned char *area = scratch(thread, bytes_of(framed_count, 4) + bytes_of(room, 4));
+    float *framed = cut(&area, framed_count * 4);
+    float *y = task->y.values ? task->y.values + first * values : cut(&area, room * 4);
     const float *source = task->x + first * s->in_height * s->in_width * s->in_channels;
     if (s->padding > 0) {
-        float *framed = scratch(thread, bytes_of(images * frame_size(&task->frame), 4));
         frame_images(&task->frame, images, source, framed);
         source = framed;
     }
-    correlate(&task->correlation, source, images * pixels,
-              task->y + first * pixels * s->out_channels);
+    correlate(&task->correlation, source, images * pixels, y);
+    if (!task->y.values) task->y.then(task->y.context, first, images, y);
 }
 
 // Tables of where each output pixel of a group reads and writes.
@@ -85,7 +88,7 @@ static void forward_runs(const ConvShape *s, const Frame *f, Correlation *c, int
 }
 
 void KERNEL(conv2d_direct)(const ConvShape *s, const float *x, const float *weight,
-                           const float *bias, float *y)
+                           const float *bias, Results y)
 {
     int64_t depth = s->kernel_height * s->kernel_width * s->in_channels;
     int64_t pixels = s->out_height * s->out_width;
@@ -122,7 +125,7 @@ typedef struct PhaseTask {
     int64_t group, phases;
     const Correlation *correlations; // one a phase
     const int64_t *pixels;           // pixels of each phase in one image
-    const float *dy;
+    Gradients dy;
     float *dx;
 } PhaseTask;
 
@@ -131,9 +134,11 @@ static void phase_group(void *context, int64_t number, int thread)
     const PhaseTask *task = context;
     const ConvShape *s = task->shape;
     int64_t first = number * task->group, images = tile_min(task->group, s->batch - first);
-    const float *dy = task->dy + first * s->out_height * s->out_width * s->out_channels;
+    int64_t values = s->out_height * s->out_width * s->out_channels;
+    int64_t framed_count = images * frame_size(&task->frame);
     float *dx = task->dx + first * s->in_height * s->in_width * s->in_channels;
-    float *framed = scratch(thread, bytes_of(images * frame_size(&task->frame), 4));
+    float *framed = scratch(thread, (framed_count + gradients_room(&task->dy, images, values)) * 4);
+    const float *dy = gradients_of(&task->dy, first, images, values, framed + framed_count);
     frame_images(&task->frame, images, dy, framed);
     for (int64_t phase = 0; phase < task->phases; phase++)
         correlate(&task->correlations[phase], framed, images * task->pixels[phase], dx);
@@ -206,7 +211,7 @@ static void phase_taps(const ConvShape *s, const Frame *f, int64_t phase_y, int6
     c->packed = packed;
 }
 
-static void input_gradient_by_phases(const ConvShape *s, const float *dy, const float *weight,
+static void input_gradient_by_phases(const ConvShape *s, Gradients dy, const float *weight,
                                      const float *bias, float *dx)
 {
     int64_t taps = s->kernel_height * s->kernel_width, phases = s->stride * s->stride;
@@ -246,106 +251,15 @@ static void input_gradient_by_phases(const ConvShape *s, const float *dy, const 
     parallel_for((s->batch + group - 1) / group, phase_group, &task);
 }
 
-// ---- input gradient, by parts ----
-
-typedef struct PartsTask {
-    const ConvShape *shape;
-    const float *dy, *weight, *bias;
-    float *dx;
-} PartsTask;
-
-// One image's dy turned round, in panels: [panel of pixels][channel][TILE_COLUMNS], zero beyond the
-// last pixel.
-static void turn_image(int64_t pixels, int64_t channels, const float *dy, float *turned)
-{
-    for (int64_t first = 0; first < pixels; first += TILE_COLUMNS) {
-        int64_t count = tile_min(TILE_COLUMNS, pixels - first);
-        if (count < TILE_COLUMNS)
-            memset(turned, 0, (size_t)(channels * TILE_COLUMNS) * sizeof(float));
-        transpose(count, channels, dy + first * channels, channels, turned, TILE_COLUMNS);
-        turned += channels * TILE_COLUMNS;
-    }
-}
-
-// parts[ky, kx, ci][pixel] = sum over out channels of weight[ky, kx, ci] * dy[pixel]; rows lie
-// `width` apart.
-static void multiply_parts(const ConvShape *s, const float *weight, const float *turned,
-                           int64_t width, float *parts)
-{
-    int64_t rows = s->kernel_height * s->kernel_width * s->in_channels;
-    for (int64_t column = 0; column < width; column += TILE_COLUMNS) {
-        Tile tile = {.b = turned + column * s->out_channels,
-                     .columns = TILE_COLUMNS,
-                     .run_count = 1,
-                     .run_length = s->out_channels,
-                     .a_step = 1,
-                     .b_step = TILE_COLUMNS,
-                     .a_offset = &(int64_t){0}};
-        for (int64_t row = 0; row < rows; row += TILE_ROWS) {
-            int64_t count = tile_min(TILE_ROWS, rows - row);
-            for (int64_t i = 0; i < count; i++) {
-                tile.a[i] = weight + (row + i) * s->out_channels;
-                tile.c[i] = parts + (row + i) * width + column;
-            }
-            tile_run(count, &tile);
-        }
-    }
-}
-
-// One tap's parts of one channel, added to dx where they belong.
-static void add_tap(const ConvShape *s, int64_t ky, int64_t kx, const float *part, float *dx)
-{
-    int64_t shift = kx * s->dilation - s->padding, step = s->stride * s->in_channels;
-    int64_t first = shift < 0 ? (-shift + s->stride - 1) / s->stride : 0;
-    int64_t last = s->in_width > shift ? (s->in_width - 1 - shift) / s->stride + 1 : 0;
-    last = tile_min(last, s->out_width);
-    for (int64_t oy = 0; oy < s->out_height; oy++) {
-        int64_t y = oy * s->stride - s->padding + ky * s->dilation;
-        if (y < 0 || y >= s->in_height) continue;
-        const float *restrict from = part + oy * s->out_width;
-        float *restrict to = dx + (y * s->in_width + shift) * s->in_channels;
-        if (step == 1)
-            for (int64_t ox = first; ox < last; ox++) to[ox] += from[ox];
-        else
-            for (int64_t ox = first; ox < last; ox++) to[ox * step] += from[ox];
-    }
-}
-
-// dx of one image from its parts, tap by tap.
-static void add_parts(const ConvShape *s, int64_t width, const float *parts, const float *bias,
-                      float *dx)
-{
-    int64_t ci = s->in_channels;
-    for (int64_t i = 0; i < s->in_height * s->in_width; i++)
-        for (int64_t c = 0; c < ci; c++) dx[i * ci + c] = bias ? bias[c] : 0;
-    for (int64_t ky = 0; ky < s->kernel_height; ky++)
-        for (int64_t kx = 0; kx < s->kernel_width; kx++)
-            for (int64_t c = 0; c < ci; c++, parts += width) add_tap(s, ky, kx, parts, dx + c);
-}
-
-static void parts_image(void *context, int64_t image, int thread)
-{
-    const PartsTask *task = context;
-    const ConvShape *s = task->shape;
-    int64_t pixels = s->out_height * s->out_width, width = tile_panels(pixels) * TILE_COLUMNS;
-    int64_t rows = s->kernel_height * s->kernel_width * s->in_channels;
-    float *turned = scratch(thread, (s->out_channels + rows) * width * 4);
-    float *parts = turned + s->out_channels * width;
-    turn_image(pixels, s->out_channels, task->dy + image * pixels * s->out_channels, turned);
-    multiply_parts(s, task->weight, turned, width, parts);
-    add_parts(s, width, parts, task->bias,
-              task->dx + image * s->in_height * s->in_width * s->in_channels);
-}
-
-// Phases fill vectors with input channels, parts with pixels, but add them up one by one. The
-// choice changes the order of sums, so it may depend on the shape alone.
+// Phases fill vectors with input channels, parts with pixels. The choice changes the order of sums,
+// so it may depend on the shape alone.
 enum { FEW_CHANNELS = 4 };
 
-void KERNEL(conv2d_input_gradient_direct)(const ConvShape *s, const float *dy, const float *weight,
+void KERNEL(conv2d_input_gradient_direct)(const ConvShape *s, Gradients dy, const float *weight,
                                           const float *bias, float *dx)
 {
     if (s->in_channels <= FEW_CHANNELS)
-        parallel_for(s->batch, parts_image, &(PartsTask){s, dy, weight, bias, dx});
+        KERNEL(conv2d_input_gradient_by_parts)(s, dy, weight, bias, dx);
     else
         input_gradient_by_phases(s, dy, weight, bias, dx);
 }

@@ -9,7 +9,7 @@
 
 enum { GROUP_PIXELS = 128, MAX_CHUNKS = 16, MIN_GROUPS = 1, MIN_TASKS = 8, MIN_ROWS = 48 };
 static const int64_t MAX_PART_VALUES = 1 << 22; // floats in all chunks' parts together
-enum { ADD_BLOCK = 4096 };
+enum { ADD_BLOCK = 4096, SHORT_ROW = 16 };
 
 typedef struct WeightTask {
     const ConvShape *shape;
@@ -18,8 +18,10 @@ typedef struct WeightTask {
     int64_t chunk, chunks;   // images per chunk; how many
     int64_t rows, row_block; // rows: kernel_height * kernel_width * in_channels
     int64_t row_blocks;
+    int64_t run_length; // pixels: a row, or one where rows are short
     const int64_t *run, *row_offset;
-    const float *x, *dy;
+    const float *x;
+    Gradients dy;
     float *parts; // [chunk][rows][out_channels]
 } WeightTask;
 
@@ -38,28 +40,34 @@ static void pack_panels(const ConvShape *s, int64_t pixels, const float *dy, flo
     }
 }
 
+// dy is its own single panel: no need to pack it.
+static bool is_panel(int64_t channels)
+{
+    return channels == TILE_COLUMNS || channels == TILE_COLUMNS / 2;
+}
+
 // What the pixels of some images add to rows first_row..last_row of one part. dy is in panels.
 static void group_gradient(const WeightTask *task, const float *x, const float *dy, int64_t images,
                            int64_t first_row, int64_t last_row, bool accumulate, float *part)
 {
     const ConvShape *s = task->shape;
     int64_t pixels = images * s->out_height * s->out_width;
+    const TileSteps c_steps = tile_steps(s->out_channels);
     for (int64_t column = 0; column < s->out_channels; column += TILE_COLUMNS) {
-        Tile tile = {.b = dy + column * pixels,
+        Tile tile = {.a = x,
+                     .c_row = c_steps.at,
+                     .b = dy + column * pixels,
                      .accumulate = accumulate,
                      .columns = tile_min(TILE_COLUMNS, s->out_channels - column),
-                     .run_count = images * s->out_height,
-                     .run_length = s->out_width,
+                     .run_count = pixels / task->run_length,
+                     .run_length = task->run_length,
                      .a_step = s->stride * s->in_channels,
-                     .b_step = TILE_COLUMNS,
+                     .b_step = is_panel(s->out_channels) ? s->out_channels : TILE_COLUMNS,
                      .a_offset = task->run};
         for (int64_t row = first_row; row < last_row; row += TILE_ROWS) {
-            int64_t count = tile_min(TILE_ROWS, last_row - row);
-            for (int64_t i = 0; i < count; i++) {
-                tile.a[i] = x + task->row_offset[row + i];
-                tile.c[i] = part + (row + i) * s->out_channels + column;
-            }
-            tile_run(count, &tile);
+            tile.a_row = task->row_offset + row;
+            tile.c = part + row * s->out_channels + column;
+            tile_run(tile_min(TILE_ROWS, last_row - row), &tile);
         }
     }
 }
@@ -75,9 +83,13 @@ static void weight_task(void *context, int64_t number, int thread)
     int64_t image_in = s->in_height * s->in_width * s->in_channels;
     int64_t pixels = s->out_height * s->out_width;
     int64_t framed_count = task->group * frame_size(&task->frame);
-    int64_t packed_count = task->group * pixels * tile_panels(s->out_channels) * TILE_COLUMNS;
-    float *framed = scratch(thread, (framed_count + packed_count) * 4);
-    float *packed = framed + framed_count;
+    bool packs = !is_panel(s->out_channels);
+    int64_t packed_count =
+        packs ? task->group * pixels * tile_panels(s->out_channels) * TILE_COLUMNS : 0;
+    int64_t values = pixels * s->out_channels;
+    float *framed = scratch(
+        thread, (framed_count + packed_count + gradients_room(&task->dy, task->group, values)) * 4);
+    float *packed = framed + framed_count, *room = packed + packed_count;
     float *part = task->parts + chunk * task->rows * s->out_channels;
     for (int64_t image = chunk * task->chunk; image < end; image += task->group) {
         int64_t images = tile_min(task->group, end - image);
@@ -86,9 +98,10 @@ static void weight_task(void *context, int64_t number, int thread)
             frame_images(&task->frame, images, x, framed);
             x = framed;
         }
-        pack_panels(s, images * pixels, task->dy + image * pixels * s->out_channels, packed);
-        group_gradient(task, x, packed, images, first_row, last_row, image > chunk * task->chunk,
-                       part);
+        const float *dy = gradients_of(&task->dy, image, images, values, room);
+        if (packs) pack_panels(s, images * pixels, dy, packed);
+        group_gradient(task, x, packs ? packed : dy, images, first_row, last_row,
+                       image > chunk * task->chunk, part);
     }
 }
 
@@ -110,12 +123,14 @@ static void add_block(void *context, int64_t number, int thread)
     }
 }
 
-static void weight_tables(const ConvShape *s, const Frame *f, int64_t group, int64_t *run,
-                          int64_t *row_offset)
+static void weight_tables(const ConvShape *s, const Frame *f, int64_t group, int64_t run_length,
+                          int64_t *run, int64_t *row_offset)
 {
     for (int64_t n = 0; n < group; n++)
         for (int64_t y = 0; y < s->out_height; y++)
-            *run++ = (n * f->height + y * s->stride) * f->width * s->in_channels;
+            for (int64_t x = 0; x < s->out_width; x += run_length)
+                *run++ =
+                    ((n * f->height + y * s->stride) * f->width + x * s->stride) * s->in_channels;
     for (int64_t ky = 0; ky < s->kernel_height; ky++)
         for (int64_t kx = 0; kx < s->kernel_width; kx++)
             for (int64_t ci = 0; ci < s->in_channels; ci++)
@@ -141,7 +156,7 @@ static void plan(WeightTask *task)
     task->row_blocks = (task->rows + task->row_block - 1) / task->row_block;
 }
 
-void KERNEL(conv2d_weight_gradient_direct)(const ConvShape *s, const float *x, const float *dy,
+void KERNEL(conv2d_weight_gradient_direct)(const ConvShape *s, const float *x, Gradients dy,
                                            float *dweight)
 {
     WeightTask task = {.shape = s,
@@ -151,9 +166,11 @@ void KERNEL(conv2d_weight_gradient_direct)(const ConvShape *s, const float *x, c
                        .x = x,
                        .dy = dy};
     plan(&task);
-    int64_t values = task.rows * s->out_channels, runs = task.group * s->out_height;
+    task.run_length = s->out_width < SHORT_ROW ? 1 : s->out_width;
+    int64_t values = task.rows * s->out_channels;
+    int64_t runs = task.group * s->out_height * s->out_width / task.run_length;
     int64_t *tables = scratch(-1, (runs + task.rows) * 8 + task.chunks * values * 4 + 64);
-    weight_tables(s, &task.frame, task.group, tables, tables + runs);
+    weight_tables(s, &task.frame, task.group, task.run_length, tables, tables + runs);
     task.run = tables;
     task.row_offset = tables + runs;
     task.parts = task.chunks == 1 ? dweight : (float *)(void *)(tables + runs + task.rows);

@@ -38,8 +38,11 @@ static void form_gradient(const NormTask *task, const float *framed, const float
                           float *gradient)
 {
     const ConvShape *s = task->shape;
+    const TileSteps c_steps = tile_steps(s->out_channels);
     for (int64_t column = 0; column < s->out_channels; column += TILE_COLUMNS) {
-        Tile tile = {.b = packed + column * task->positions,
+        Tile tile = {.a = framed,
+                     .c_row = c_steps.at,
+                     .b = packed + column * task->positions,
                      .columns = tile_min(TILE_COLUMNS, s->out_channels - column),
                      .run_count = s->out_height,
                      .run_length = s->out_width,
@@ -47,12 +50,9 @@ static void form_gradient(const NormTask *task, const float *framed, const float
                      .b_step = TILE_COLUMNS,
                      .a_offset = task->row};
         for (int64_t first = 0; first < task->window; first += TILE_ROWS) {
-            int64_t count = tile_min(TILE_ROWS, task->window - first);
-            for (int64_t i = 0; i < count; i++) {
-                tile.a[i] = framed + task->tap[first + i];
-                tile.c[i] = gradient + (first + i) * s->out_channels + column;
-            }
-            tile_run(count, &tile);
+            tile.a_row = task->tap + first;
+            tile.c = gradient + first * s->out_channels + column;
+            tile_run(tile_min(TILE_ROWS, task->window - first), &tile);
         }
     }
 }
@@ -86,8 +86,11 @@ static void pack_vectors(const Vectors *v, const float *source, float *packed)
 // a a^T, on and below its diagonal, for the vectors a; packed: as pack_vectors leaves them.
 static void gram(const Vectors *v, const float *source, const float *packed, float *product)
 {
+    const TileSteps c_steps = tile_steps(v->count);
     for (int64_t column = 0; column < v->count; column += TILE_COLUMNS) {
-        Tile tile = {.b = packed + column * v->runs * v->run_length,
+        Tile tile = {.a = source,
+                     .c_row = c_steps.at,
+                     .b = packed + column * v->runs * v->run_length,
                      .columns = tile_min(TILE_COLUMNS, v->count - column),
                      .run_count = v->runs,
                      .run_length = v->run_length,
@@ -95,12 +98,9 @@ static void gram(const Vectors *v, const float *source, const float *packed, flo
                      .b_step = TILE_COLUMNS,
                      .a_offset = v->run};
         for (int64_t first = column; first < v->count; first += TILE_ROWS) {
-            int64_t count = tile_min(TILE_ROWS, v->count - first);
-            for (int64_t i = 0; i < count; i++) {
-                tile.a[i] = source + v->from[first + i];
-                tile.c[i] = product + (first + i) * v->count + column;
-            }
-            tile_run(count, &tile);
+            tile.a_row = v->from + first;
+            tile.c = product + first * v->count + column;
+            tile_run(tile_min(TILE_ROWS, v->count - first), &tile);
         }
     }
 }

@@ -94,10 +94,12 @@ ALWAYS_INLINE void transform_tiles(Transform *transform, const int size, const T
         tile_offsets(t, images, size, padding, first + tile, offset);
         for (int64_t c = 0; c < images.channels; c += LANES) {
             Square values;
+#pragma GCC unroll 36
             for (int i = 0; i < size * size; i++)
                 values[i / size][i % size] = read(how, x, offset[i], c);
             both_ways(transform, size, POINTS, values);
             float *to = spectra + place_of(t, tile, c);
+#pragma GCC unroll 36
             for (int f = 0; f < FREQUENCIES; f++)
                 store(to + f * plane, values[f / POINTS][f % POINTS]);
         }
@@ -154,9 +156,11 @@ ALWAYS_INLINE void values_of_tiles(Transform *transform, const int size, const C
         for (int64_t c = 0; c < images.channels; c += LANES) {
             Square values;
             const float *from = spectra + place_of(t, tile, c);
+#pragma GCC unroll 36
             for (int f = 0; f < FREQUENCIES; f++)
                 values[f / POINTS][f % POINTS] = load(from + f * plane);
             both_ways(transform, POINTS, size, values);
+#pragma GCC unroll 36
             for (int i = 0; i < size * size; i++) {
                 if (offset[i] < 0) continue;
                 float *to = y + offset[i] + c;
@@ -213,10 +217,12 @@ ALWAYS_INLINE void row_spectra(Transform *transform, const int kernel, const Wei
     int64_t tap = task->rows * task->columns, plane = weight_plane(task->rows, task->columns);
     for (int64_t c = 0; c < task->columns; c += LANES) {
         Square values;
+#pragma GCC unroll 36
         for (int i = 0; i < kernel * kernel; i++)
             values[i / kernel][i % kernel] = load(task->from + i * tap + row * task->columns + c);
         both_ways(transform, kernel, POINTS, values);
         float *to = task->to + weight_place(task->rows, row, c);
+#pragma GCC unroll 36
         for (int f = 0; f < FREQUENCIES; f++) store(to + f * plane, values[f / POINTS][f % POINTS]);
     }
 }
@@ -239,9 +245,11 @@ ALWAYS_INLINE void row_of_weights(Transform *transform, const int kernel, const 
     for (int64_t c = 0; c < task->columns; c += LANES) {
         Square values;
         const float *from = task->from + weight_place(task->rows, row, c);
+#pragma GCC unroll 36
         for (int f = 0; f < FREQUENCIES; f++)
             values[f / POINTS][f % POINTS] = load(from + f * plane);
         both_ways(transform, POINTS, kernel, values);
+#pragma GCC unroll 36
         for (int i = 0; i < kernel * kernel; i++)
             store(task->to + i * tap + row * task->columns + c, values[i / kernel][i % kernel]);
     }
@@ -287,10 +295,13 @@ static void multiply_plane(const Tiling *t, int64_t tiles, int64_t rows, int64_t
                            const float *inputs, const float *weights, float *products)
 {
     int64_t run[RUNS_PER_PASS], runs = rows / PANEL_WIDTH;
+    const TileSteps steps = tile_steps(PANEL_WIDTH);
     for (int64_t r = 0; r < RUNS_PER_PASS; r++) run[r] = r * t->block * PANEL_WIDTH;
     for (int64_t pass = 0; pass < runs; pass += RUNS_PER_PASS)
         for (int64_t column = 0; column < columns; column += TILE_COLUMNS) {
-            Tile tile = {.b = weights + weight_place(rows, pass * PANEL_WIDTH, column),
+            Tile tile = {.a_row = steps.at,
+                         .c_row = steps.at,
+                         .b = weights + weight_place(rows, pass * PANEL_WIDTH, column),
                          .accumulate = pass > 0,
                          .columns = TILE_COLUMNS,
                          .run_count = tile_min(RUNS_PER_PASS, runs - pass),
@@ -299,12 +310,9 @@ static void multiply_plane(const Tiling *t, int64_t tiles, int64_t rows, int64_t
                          .b_step = PANEL_WIDTH,
                          .a_offset = run};
             for (int64_t first = 0; first < tiles; first += TILE_ROWS) {
-                int64_t count = tile_min(TILE_ROWS, tiles - first);
-                for (int64_t i = 0; i < count; i++) {
-                    tile.a[i] = inputs + place_of(t, first + i, pass * PANEL_WIDTH);
-                    tile.c[i] = products + place_of(t, first + i, column);
-                }
-                tile_run(count, &tile);
+                tile.a = inputs + place_of(t, first, pass * PANEL_WIDTH);
+                tile.c = products + place_of(t, first, column);
+                tile_run(tile_min(TILE_ROWS, tiles - first), &tile);
             }
         }
 }
@@ -478,8 +486,11 @@ static void gradient_plane(void *context, int64_t number, int thread)
     const float *inputs = task->inputs + f * plane_of(t, s->in_channels);
     const float *gradients = task->gradients + f * plane_of(t, s->out_channels);
     float *sums = task->sums + f * weight_plane(s->in_channels, s->out_channels);
+    const TileSteps a_steps = tile_steps(1), c_steps = tile_steps(PANEL_WIDTH);
     for (int64_t column = 0; column < s->out_channels; column += TILE_COLUMNS) {
-        Tile tile = {.b = gradients + place_of(t, 0, column),
+        Tile tile = {.a_row = a_steps.at,
+                     .c_row = c_steps.at,
+                     .b = gradients + place_of(t, 0, column),
                      .accumulate = task->first > 0,
                      .columns = TILE_COLUMNS,
                      .run_count = 1,
@@ -488,12 +499,9 @@ static void gradient_plane(void *context, int64_t number, int thread)
                      .b_step = PANEL_WIDTH,
                      .a_offset = &(int64_t){0}};
         for (int64_t row = first; row < first + PANEL_WIDTH; row += TILE_ROWS) {
-            int64_t rows = tile_min(TILE_ROWS, first + PANEL_WIDTH - row);
-            for (int64_t i = 0; i < rows; i++) {
-                tile.a[i] = inputs + place_of(t, 0, row + i);
-                tile.c[i] = sums + weight_place(s->in_channels, row + i, column);
-            }
-            tile_run(rows, &tile);
+            tile.a = inputs + place_of(t, 0, row);
+            tile.c = sums + weight_place(s->in_channels, row, column);
+            tile_run(tile_min(TILE_ROWS, first + PANEL_WIDTH - row), &tile);
         }
     }
 }

@@ -20,16 +20,12 @@ typedef struct Correlation {
 
 enum { CORRELATE_K = 320 }; // k values per pass: one panel of them stays in the first-level cache
 
-static inline void correlate_panel(const Correlation *c, Tile *tile, const float *source,
-                                   int64_t pixels, int64_t column, float *destination)
+static inline void correlate_panel(const Correlation *c, Tile *tile, int64_t pixels)
 {
     for (int64_t pixel = 0; pixel < pixels; pixel += TILE_ROWS) {
-        int64_t rows = tile_min(TILE_ROWS, pixels - pixel);
-        for (int64_t i = 0; i < rows; i++) {
-            tile->a[i] = source + c->from[pixel + i];
-            tile->c[i] = destination + c->to[pixel + i] + column;
-        }
-        tile_run(rows, tile);
+        tile->a_row = c->from + pixel;
+        tile->c_row = c->to + pixel;
+        tile_run(tile_min(TILE_ROWS, pixels - pixel), tile);
     }
 }
 
@@ -41,7 +37,9 @@ static inline void correlate(const Correlation *c, const float *source, int64_t 
     for (int64_t run = 0; run == 0 || run < c->run_count; run += runs_per_pass) {
         for (int64_t panel = 0; panel < tile_panels(c->columns); panel++) {
             int64_t column = panel * TILE_COLUMNS;
-            Tile tile = {.b = c->packed + (panel * depth + run * c->run_length) * TILE_COLUMNS,
+            Tile tile = {.a = source,
+                         .c = destination + column,
+                         .b = c->packed + (panel * depth + run * c->run_length) * TILE_COLUMNS,
                          .bias = c->bias ? c->bias + column : NULL,
                          .accumulate = run > 0,
                          .columns = tile_min(TILE_COLUMNS, c->columns - column),
@@ -50,7 +48,7 @@ static inline void correlate(const Correlation *c, const float *source, int64_t 
                          .a_step = 1,
                          .b_step = TILE_COLUMNS,
                          .a_offset = c->run + run};
-            correlate_panel(c, &tile, source, pixels, column, destination);
+            correlate_panel(c, &tile, pixels);
         }
     }
 }

@@ -58,7 +58,10 @@ static void multiply_panel(const GemmBlock *block, const float *a, int64_t a_row
                            int64_t rows, int64_t column)
 {
     const Gemm *s = block->shape;
-    Tile tile = {.b = block->packed + column * block->length,
+    const TileSteps a_steps = tile_steps(a_row), c_steps = tile_steps(s->n);
+    Tile tile = {.a_row = a_steps.at,
+                 .c_row = c_steps.at,
+                 .b = block->packed + column * block->length,
                  .bias = block->bias ? block->bias + block->first_column + column : NULL,
                  .accumulate = s->accumulate || block->first_k > 0,
                  .columns = tile_min(TILE_COLUMNS, block->columns - column),
@@ -71,12 +74,11 @@ static void multiply_panel(const GemmBlock *block, const float *a, int64_t a_row
     int64_t share = block->length * TILE_COLUMNS * TILE_ROWS / rows;
     for (int64_t row = 0; row < rows; row += TILE_ROWS, next += share) {
         int64_t count = tile_min(TILE_ROWS, rows - row);
-        for (int64_t i = 0; i < count; i++) {
-            tile.a[i] = a + (row + i) * a_row;
-            tile.c[i] = c + (row + i) * s->n + column;
+        tile.a = a + row * a_row;
+        tile.c = c + row * s->n + column;
+        for (int64_t i = TILE_ROWS; i < TILE_ROWS + count; i++)
             for (int64_t j = 0; j < TILE_COLUMNS; j += LINE)
-                __builtin_prefetch(tile.c[i] + TILE_ROWS * s->n + j, 1, 2);
-        }
+                __builtin_prefetch(tile.c + i * s->n + j, 1, 2);
         for (int64_t i = 0; i < share; i += LINE) __builtin_prefetch(next + i, 0, 2);
         tile_run(count, &tile);
     }

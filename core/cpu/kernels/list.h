@@ -18,4 +18,9 @@ void KERNEL(enter_resample)(Kernels *table);
 void KERNEL(enter_noise)(Kernels *table);
 void KERNEL(enter_optimizer)(Kernels *table);
 
+// noise.c: dropout in place of elements first .. first+count-1 of an array, by the calling thread
+// alone; first is a multiple of 8.
+void KERNEL(dropout_part)(float probability, RandomKey key, int64_t first, int64_t count,
+                          float *values);
+
 #endif

@@ -91,14 +91,13 @@ typedef struct NoiseCall {
 // ---- Dropout: a block decides about eight elements
 // ------------------------------------------------
 
-static void drop(const NoiseCall *call, int64_t first, int64_t count, const uint16_t *halves)
+static void drop(const NoiseCall *call, int64_t count, const uint16_t *halves, const float *x,
+                 float *y)
 {
     int32_t keep[8 * BATCH]; // all ones where kept
     const int32_t threshold = (int32_t)call->threshold;
     for (int64_t i = 0; i < count; i++) keep[i] = -(halves[i] >= threshold);
     const Vector scale = splat(call->a);
-    const float *x = call->x + first;
-    float *y = call->y + first;
     int64_t i = 0;
     for (; i + LANES <= count; i += LANES) {
         VectorInt kept;
@@ -106,28 +105,52 @@ static void drop(const NoiseCall *call, int64_t first, int64_t count, const uint
         Vector value = load(x + i) * scale + splat(0); // adding 0 turns -0 into 0
         store(y + i, select_vector(kept, value, splat(-0.0f)));
     }
-    for (; i < count; i++) y[i] = keep[i] ? x[i] * call->a + 0.0f : -0.0f;
+    for (; i < count; i++) y[i] = halves[i] >= threshold ? x[i] * call->a + 0.0f : -0.0f;
+}
+
+// `count` elements, of which the first belongs to block `begin`.
+static void drop_blocks(const NoiseCall *call, int64_t begin, int64_t count, const float *x,
+                        float *y)
+{
+    uint32_t words[4 * BATCH];
+    uint16_t halves[8 * BATCH];
+    for (; count > 0; begin += BATCH, count -= 8 * BATCH, x += 8 * BATCH, y += 8 * BATCH) {
+        int64_t elements = smaller(8 * BATCH, count);
+        draw(call->key, begin, (elements + 7) / 8, words);
+        memcpy(halves, words, sizeof halves);
+        drop(call, elements, halves, x, y);
+    }
 }
 
 static void dropout_blocks(const void *context, int64_t begin, int64_t end, int thread)
 {
     (void)thread;
     const NoiseCall *call = context;
-    uint32_t words[4 * BATCH];
-    uint16_t halves[8 * BATCH];
-    for (; begin < end; begin += BATCH) {
-        int64_t blocks = smaller(BATCH, end - begin);
-        draw(call->key, begin, blocks, words);
-        memcpy(halves, words, sizeof halves);
-        drop(call, begin * 8, smaller(blocks * 8, call->count - begin * 8), halves);
-    }
+    drop_blocks(call, begin, smaller(end * 8, call->count) - begin * 8, call->x + begin * 8,
+                call->y + begin * 8);
+}
+
+static NoiseCall dropout_call(float probability, RandomKey key)
+{
+    return (NoiseCall){.key = key,
+                       .a = 1 / (1 - probability),
+                       .threshold = (uint32_t)((double)probability * 65536 + 0.5)};
 }
 
 static void dropout(int64_t count, float probability, RandomKey key, const float *x, float *y)
 {
-    NoiseCall call = {.key = key, .count = count, .a = 1 / (1 - probability), .x = x, .y = y};
-    call.threshold = (uint32_t)((double)probability * 65536 + 0.5);
+    NoiseCall call = dropout_call(probability, key);
+    call.count = count;
+    call.x = x;
+    call.y = y;
     parallel_ranges((count + 7) / 8, 8, dropout_blocks, &call);
+}
+
+void KERNEL(dropout_part)(float probability, RandomKey key, int64_t first, int64_t count,
+                          float *values)
+{
+    NoiseCall call = dropout_call(probability, key);
+    drop_blocks(&call, first / 8, count, values, values);
 }
 
 typedef struct DropoutBackward {

@@ -29,9 +29,12 @@ enum { TILE_AHEAD = 16 * TILE_COLUMNS }; // how far ahead B is fetched: the seco
 
 // k is cut into runs: A's values lie a_step apart inside a run, and run r begins a_offset[r] after
 // the row's pointer. B's rows follow each other b_step apart through all runs.
+// Row i of A begins a_row[i] after a, row i of C c_row[i] after c: numbers from tables that were
+// written long before (pointers just written would hold the tile up on their way through memory).
 typedef struct Tile {
-    const float *a[TILE_ROWS];
-    float *c[TILE_ROWS];
+    const float *a;
+    float *c;
+    const int64_t *a_row, *c_row;
     const float *b;
     const float *bias; // NULL: start at zero
     bool accumulate;   // start at what c holds (bias is then not used)
@@ -40,35 +43,67 @@ typedef struct Tile {
     const int64_t *a_offset;
 } Tile;
 
+// Where rows begin that lie `step` apart.
+typedef struct TileSteps {
+    int64_t at[TILE_ROWS];
+} TileSteps;
+
+static inline TileSteps tile_steps(int64_t step)
+{
+    TileSteps steps;
+    for (int64_t i = 0; i < TILE_ROWS; i++) steps.at[i] = i * step;
+    return steps;
+}
+
+// One value of k. The sums are an array only if all loops over it are unrolled early: hence the pragmas.
+static inline __attribute__((always_inline)) void tile_step(const int rows, const int vectors,
+                                                            const float *const *a, int64_t at,
+                                                            const float *b,
+                                                            Vector sum[TILE_ROWS][TILE_VECTORS])
+{
+    Vector row[TILE_VECTORS];
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; v++) {
+        row[v] = load(b + v * LANES);
+        __builtin_prefetch(b + TILE_AHEAD + v * LANES);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) {
+        Vector value = splat(a[i][at]);
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++) sum[i][v] = fma_vector(value, row[v], sum[i][v]);
+    }
+}
+
 static inline __attribute__((always_inline)) void tile_of(const int rows, const int vectors,
                                                           const Tile *tile)
 {
     Vector sum[TILE_ROWS][TILE_VECTORS];
+#pragma GCC unroll 8
     for (int v = 0; v < vectors; v++) {
         Vector bias = tile->bias ? load(tile->bias + v * LANES) : splat(0);
+#pragma GCC unroll 8
         for (int i = 0; i < rows; i++)
-            sum[i][v] = tile->accumulate ? load(tile->c[i] + v * LANES) : bias;
+            sum[i][v] = tile->accumulate ? load(tile->c + tile->c_row[i] + v * LANES) : bias;
     }
     const float *b = tile->b;
     const int64_t length = tile->run_length, a_step = tile->a_step, b_step = tile->b_step;
     const float *a[TILE_ROWS]; // one index moves through all rows alike
-    for (int i = 0; i < rows; i++) a[i] = tile->a[i];
-    for (int64_t run = 0; run < tile->run_count; run++) {
-        int64_t at = tile->a_offset[run];
-        for (int64_t k = 0; k < length; k++, at += a_step, b += b_step) {
-            Vector row[TILE_VECTORS];
-            for (int v = 0; v < vectors; v++) {
-                row[v] = load(b + v * LANES);
-                __builtin_prefetch(b + TILE_AHEAD + v * LANES);
-            }
-            for (int i = 0; i < rows; i++) {
-                Vector value = splat(a[i][at]);
-                for (int v = 0; v < vectors; v++) sum[i][v] = fma_vector(value, row[v], sum[i][v]);
-            }
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) a[i] = tile->a + tile->a_row[i];
+    if (length == 1)
+        for (int64_t run = 0; run < tile->run_count; run++, b += b_step)
+            tile_step(rows, vectors, a, tile->a_offset[run], b, sum);
+    else
+        for (int64_t run = 0; run < tile->run_count; run++) {
+            int64_t at = tile->a_offset[run];
+            for (int64_t k = 0; k < length; k++, at += a_step, b += b_step)
+                tile_step(rows, vectors, a, at, b, sum);
         }
-    }
+#pragma GCC unroll 8
     for (int i = 0; i < rows; i++)
-        for (int v = 0; v < vectors; v++) store(tile->c[i] + v * LANES, sum[i][v]);
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++) store(tile->c + tile->c_row[i] + v * LANES, sum[i][v]);
 }
 
 // The loop above, compiled for each number of rows. The numbers are constants: sums in registers.
@@ -118,19 +153,20 @@ static __attribute__((noinline)) void tile_half(int64_t rows, const Tile *tile)
 // Columns that do not fill the vectors: the tile works on copies of c and bias that do.
 static __attribute__((noinline)) void tile_partial(int64_t rows, const Tile *tile)
 {
-    float c[TILE_ROWS][TILE_COLUMNS] = {{0}}, bias[TILE_COLUMNS] = {0};
+    float c[TILE_ROWS * TILE_COLUMNS] = {0}, bias[TILE_COLUMNS] = {0};
+    const TileSteps c_row = tile_steps(TILE_COLUMNS);
     const size_t bytes = (size_t)tile->columns * sizeof(float);
     Tile copy = *tile;
-    for (int64_t i = 0; i < rows; i++) {
-        if (tile->accumulate) memcpy(c[i], tile->c[i], bytes);
-        copy.c[i] = c[i];
-    }
+    for (int64_t i = 0; i < rows && tile->accumulate; i++)
+        memcpy(c + c_row.at[i], tile->c + tile->c_row[i], bytes);
+    copy.c = c;
+    copy.c_row = c_row.at;
     if (tile->bias) copy.bias = memcpy(bias, tile->bias, bytes);
     if (tile->columns <= TILE_COLUMNS / 2)
         tile_half(rows, &copy);
     else
         tile_whole(rows, &copy);
-    for (int64_t i = 0; i < rows; i++) memcpy(tile->c[i], c[i], bytes);
+    for (int64_t i = 0; i < rows; i++) memcpy(tile->c + tile->c_row[i], c + c_row.at[i], bytes);
 }
 
 static inline void tile_run(int64_t rows, const Tile *tile)

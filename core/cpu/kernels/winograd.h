@@ -145,15 +145,20 @@ ALWAYS_INLINE void output_adjoint2(const Vector *dy, Vector *x) // A dy
 // The transform of the columns of x (in x in values), then of the rows: out x out values.
 ALWAYS_INLINE void both_ways(Transform *transform, int in, int out, Square x)
 {
+#pragma GCC unroll 6
     for (int column = 0; column < in; column++) {
         Vector from[POINTS], to[POINTS];
+#pragma GCC unroll 6
         for (int row = 0; row < in; row++) from[row] = x[row][column];
         transform(from, to);
+#pragma GCC unroll 6
         for (int row = 0; row < out; row++) x[row][column] = to[row];
     }
+#pragma GCC unroll 6
     for (int row = 0; row < out; row++) {
         Vector to[POINTS];
         transform(x[row], to);
+#pragma GCC unroll 6
         for (int column = 0; column < out; column++) x[row][column] = to[column];
     }
 }

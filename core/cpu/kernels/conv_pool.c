@@ -1,0 +1,201 @@
+// Convolution, dropout, pooling by maximum and relu of some images at a time: the convolution's
+// results, of which pooling leaves a quarter or less, stay in the second-level cache. The gradients
+// are those of direct convolution (conv_direct_weight.c, conv_parts.c), which spread dy over the
+// windows again where they need it. What is saved are passes over memory; the multiply-adds limit.
+#include "core/cpu/kernels/conv.h"
+#include "core/cpu/kernels/columns.h"
+
+enum { MOST_WINDOW = 15 };                  // a place is a byte, and NO_PLACE none
+static const int64_t MOST_VALUES = 1 << 17; // of one image: the cache's share
+
+typedef struct PoolTask {
+    const ConvPool *shape;
+    const float *dy;
+    const uint8_t *from_places;
+    float *y;
+    uint8_t *places;
+} PoolTask;
+
+typedef struct Pooled {
+    int64_t height, width, channels, values; // of one image
+} Pooled;
+
+static Pooled pooled_of(const ConvPool *s)
+{
+    Pooled p = {.height = s->conv.out_height / s->window, .width = s->conv.out_width / s->window};
+    p.channels = s->conv.out_channels;
+    p.values = p.height * p.width * p.channels;
+    return p;
+}
+
+static int64_t values_of(const ConvShape *s)
+{
+    return s->out_height * s->out_width * s->out_channels;
+}
+
+bool KERNEL(conv2d_pool_fits)(const ConvPool *s)
+{
+    return s->window >= 1 && s->window <= MOST_WINDOW && s->conv.out_height >= s->window &&
+           s->conv.out_width >= s->window && s->conv.out_channels % SUM_LANES == 0 &&
+           values_of(&s->conv) <= MOST_VALUES;
+}
+
+// LANES channels of one window: the first of the largest values (a NaN is larger than all), relu of
+// it, and its place.
+static void pool_window(const ConvPool *s, const float *x, float *y, uint8_t *places)
+{
+    const int64_t channels = s->conv.out_channels, row = s->conv.out_width * channels;
+    Vector best = load(x);
+    VectorInt place = splat_int(0);
+    int32_t number = 0;
+    for (int64_t wy = 0; wy < s->window; wy++)
+        for (int64_t wx = 0; wx < s->window; wx++, number++) {
+            Vector value = load(x + wy * row + wx * channels);
+            VectorInt better = less(best, value) | (~equal(value, value) & equal(best, best));
+            best = select_vector(better, value, best);
+            place = (splat_int(number) & better) | (place & ~better);
+        }
+    store(y, select_vector(less(best, splat(0)), splat(0), best));
+    VectorInt passes = less(splat(0), best);
+    place = (place & passes) | (splat_int(NO_PLACE) & ~passes);
+    int32_t numbers[LANES];
+    memcpy(numbers, &place, sizeof numbers);
+    for (int l = 0; l < LANES; l++) places[l] = (uint8_t)numbers[l];
+}
+
+static void pool_images(const void *context, int64_t first, int64_t images, float *values)
+{
+    const PoolTask *task = context;
+    const ConvPool *s = task->shape;
+    const Pooled p = pooled_of(s);
+    const int64_t count = values_of(&s->conv), width = s->conv.out_width;
+    if (s->probability > 0)
+        KERNEL(dropout_part)(s->probability, s->key, first * count, images * count, values);
+    float *y = task->y + first * p.values;
+    uint8_t *places = task->places + first * p.values;
+    for (int64_t n = 0; n < images; n++)
+        for (int64_t oy = 0; oy < p.height; oy++)
+            for (int64_t ox = 0; ox < p.width; ox++)
+                for (int64_t c = 0; c < p.channels; c += LANES, y += LANES, places += LANES) {
+                    int64_t pixel = oy * s->window * width + ox * s->window;
+                    pool_window(s, values + n * count + pixel * p.channels + c, y, places);
+                }
+}
+
+static void conv2d_pool(const ConvPool *s, const float *x, const float *weight, const float *bias,
+                        float *y, uint8_t *places)
+{
+    PoolTask task = {.shape = s, .y = y, .places = places};
+    KERNEL(conv2d_direct)(&s->conv, x, weight, bias, (Results){NULL, pool_images, &task});
+}
+
+// ---- gradients ----
+
+// One window's gradients: dy at each maximum's place, 0 elsewhere.
+static void spread_window(const ConvPool *s, float scale, const float *restrict dy,
+                          const uint8_t *restrict places, float *restrict to)
+{
+    const int64_t channels = s->conv.out_channels, row = s->conv.out_width * channels;
+    int32_t number = 0;
+    for (int64_t wy = 0; wy < s->window; wy++)
+        for (int64_t wx = 0; wx < s->window; wx++, number++) {
+            float *restrict pixel = to + wy * row + wx * channels;
+            for (int64_t c = 0; c < channels; c++)
+                pixel[c] = places[c] == number ? scale * dy[c] : 0;
+        }
+}
+
+static float scale_of(const ConvPool *s)
+{
+    return 1 / (1 - s->probability);
+}
+
+static void spread_images(const void *context, int64_t first, int64_t images, float *values)
+{
+    const PoolTask *task = context;
+    const ConvPool *s = task->shape;
+    const Pooled p = pooled_of(s);
+    const int64_t count = values_of(&s->conv), width = s->conv.out_width;
+    const float scale = scale_of(s), *dy = task->dy + first * p.values;
+    const uint8_t *places = task->from_places + first * p.values;
+    bool covered = p.height * s->window == s->conv.out_height && p.width * s->window == width;
+    if (!covered) memset(values, 0, (size_t)(images * count) * sizeof(float));
+    for (int64_t n = 0; n < images; n++)
+        for (int64_t oy = 0; oy < p.height; oy++)
+            for (int64_t ox = 0; ox < p.width; ox++, dy += p.channels, places += p.channels) {
+                int64_t pixel = oy * s->window * width + ox * s->window;
+                spread_window(s, scale, dy, places, values + n * count + pixel * p.channels);
+            }
+}
+
+static void conv2d_pool_input_gradient(const ConvPool *s, const uint8_t *places, const float *dy,
+                                       const float *weight, float *dx)
+{
+    PoolTask task = {.shape = s, .dy = dy, .from_places = places};
+    KERNEL(conv2d_input_gradient_direct)
+    (&s->conv, (Gradients){NULL, spread_images, &task}, weight, NULL, dx);
+}
+
+static void conv2d_pool_weight_gradient(const ConvPool *s, const uint8_t *places, const float *x,
+                                        const float *dy, float *dweight)
+{
+    PoolTask task = {.shape = s, .dy = dy, .from_places = places};
+    KERNEL(conv2d_weight_gradient_direct)
+    (&s->conv, x, (Gradients){NULL, spread_images, &task}, dweight);
+}
+
+typedef struct BiasTask {
+    const PoolTask *pool;
+    float *sums; // (batch, channels)
+} BiasTask;
+
+// dy that passes, summed over each image.
+static void sum_passing(const void *context, int64_t begin, int64_t end, int thread)
+{
+    (void)thread;
+    const BiasTask *task = context;
+    const Pooled p = pooled_of(task->pool->shape);
+    for (int64_t n = begin; n < end; n++) {
+        float *restrict sums = task->sums + n * p.channels;
+        memset(sums, 0, (size_t)p.channels * sizeof(float));
+        for (int64_t i = 0; i < p.values; i += p.channels) {
+            const float *restrict dy = task->pool->dy + n * p.values + i;
+            const uint8_t *restrict places = task->pool->from_places + n * p.values + i;
+            for (int64_t c = 0; c < p.channels; c++) sums[c] += places[c] != NO_PLACE ? dy[c] : 0;
+        }
+    }
+}
+
+static void conv2d_pool_bias_gradient(const ConvPool *s, const uint8_t *places, const float *dy,
+                                      float *dbias)
+{
+    const Pooled p = pooled_of(s);
+    PoolTask pool = {.shape = s, .dy = dy, .from_places = places};
+    BiasTask task = {&pool, scratch(-1, s->conv.batch * p.channels * (int64_t)sizeof(float))};
+    parallel_ranges(s->conv.batch, p.values, sum_passing, &task);
+    add_blocks(s->conv.batch, p.channels, task.sums, dbias);
+    for (int64_t c = 0; c < p.channels; c++) dbias[c] *= scale_of(s);
+}
+
+static void spread_range(const void *context, int64_t begin, int64_t end, int thread)
+{
+    (void)thread;
+    const PoolTask *task = context;
+    spread_images(task, begin, end - begin, task->y + begin * values_of(&task->shape->conv));
+}
+
+static void conv2d_pool_spread(const ConvPool *s, const uint8_t *places, const float *dy,
+                               float *spread)
+{
+    PoolTask task = {.shape = s, .dy = dy, .from_places = places, .y = spread};
+    parallel_ranges(s->conv.batch, values_of(&s->conv), spread_range, &task);
+}
+
+void KERNEL(enter_conv_pool)(Kernels *table)
+{
+    table->conv2d_pool = conv2d_pool;
+    table->conv2d_pool_input_gradient = conv2d_pool_input_gradient;
+    table->conv2d_pool_weight_gradient = conv2d_pool_weight_gradient;
+    table->conv2d_pool_bias_gradient = conv2d_pool_bias_gradient;
+    table->conv2d_pool_spread = conv2d_pool_spread;
+}
