@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "core/image_pose.h"
 #include "core/random.h"
 
 enum { KERNEL_MAX_RANK = 6 };
@@ -119,6 +120,11 @@ typedef struct GroupNormShape {
     float epsilon;
     const float *scale, *shift;
 } GroupNormShape;
+
+// `count` images of a batch from `samples` stored ones.
+typedef struct BatchShape {
+    int64_t count, samples, height, width, channels;
+} BatchShape;
 
 typedef struct SgdStep {
     float learning_rate, momentum, weight_decay;
@@ -266,6 +272,13 @@ typedef struct Kernels {
                              float *dx);
     void (*uniform)(int64_t count, float low, float high, RandomKey key, float *y);
     void (*normal)(int64_t count, RandomKey key, float *y);
+
+    // data.c. batch_images: bytes 0..255 become [0, 1]; stored (samples, height, width, channels),
+    // poses one for each image. gather_rows: y[r] = table[index[r]], rows of `size` values.
+    void (*batch_images)(const BatchShape *shape, const uint8_t *stored, const ImagePose *poses,
+                         float *images);
+    void (*gather_rows)(int64_t rows, int64_t size, const int32_t *index, int64_t table_rows,
+                        const float *table, float *y);
 
     // optimizer.c. Update parameter and state in place, PyTorch's formulas.
     void (*sgd)(const SgdStep *step, int64_t count, const float *gradient, float *velocity,

@@ -6,7 +6,6 @@
 // of a gradient whose node has had its turn serves the next one of the same size.
 #include "core/tape.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "core/arena.h"
@@ -198,7 +197,7 @@ void record(Tensor *y, void (*backward_of_node)(Node *), int count, Tensor *cons
     tape->nodes[tape->count++] = node;
 }
 
-void record_sample_norms(Tensor *y, void (*sample_norms)(Node *, double *))
+void record_sample_norms(Tensor *y, void (*sample_norms)(Node *, float *))
 {
     const Tape *tape = y->tape;
     Node *last = tape->count > 0 ? tape->nodes[tape->count - 1] : NULL;
@@ -388,7 +387,7 @@ static bool has_parameters(const Node *node)
     return false;
 }
 
-static void add_sample_norms(Node *node, int64_t samples, double *squares)
+static void add_sample_norms(Node *node, int64_t samples, float *squares)
 {
     const Tensor *output = node->output;
     if (!node->sample_norms)
@@ -402,7 +401,7 @@ static void add_sample_norms(Node *node, int64_t samples, double *squares)
 }
 
 // The walk. Of nodes with parameters output->grad stays.
-static void run_to_intermediates(Tape *tape, const Tensor *root, int64_t samples, double *squares)
+static void run_to_intermediates(Tape *tape, const Tensor *root, int64_t samples, float *squares)
 {
     tape->wanted = WANT_INTERMEDIATES;
     for (int i = tape->count - 1; i >= 0; i--) {
@@ -445,23 +444,33 @@ static void add_clipped(Tape *tape, Node *node, int64_t samples, const float *fa
     if (clipped != kept) gradient_release(tape, clipped);
 }
 
-void backward_clipped(Tensor *loss, int64_t samples, double bound, double *norms)
+// norms = samples sqrt(squares), because output->grad is that of the mean; factors = min(1, bound /
+// norms), which is 1 where a norm is 0.
+static void factors_of(Tape *tape, int64_t samples, double bound, const float *squares,
+                       float *norms, float *factors)
+{
+    const Kernels *kernels = tape->kernels;
+    float *limit = tape_allocate(tape, (int64_t)sizeof *limit);
+    kernels->fill(1, (float)bound, limit);
+    kernels->unary(UNARY_SQRT, 0, 0, samples, squares, norms);
+    kernels->unary(UNARY_AFFINE, (float)samples, 0, samples, norms, norms);
+    kernels->binary(BINARY_DIV, &(Broadcast){1, {samples}, {0}, {1}}, limit, norms, factors);
+    kernels->unary(UNARY_CLAMP, 0, 1, samples, factors, factors);
+}
+
+void backward_clipped(Tensor *loss, int64_t samples, double bound, float *norms)
 {
     if (loss->count != 1 || samples < 1)
         panic("backward_clipped: a loss of shape %s, %lld samples", shape_text(loss),
               (long long)samples);
     Tape *tape = start(loss);
-    if (tape->kernels->memory) panic("backward_clipped works on the processor alone");
-    double *squares = tape_allocate(tape, samples * (int64_t)sizeof *squares);
+    float *squares = tape_allocate(tape, samples * (int64_t)sizeof *squares);
     float *factors = tape_allocate(tape, samples * (int64_t)sizeof *factors);
-    memset(squares, 0, (size_t)samples * sizeof *squares);
+    if (!norms) norms = tape_allocate(tape, samples * (int64_t)sizeof *norms);
+    tape->kernels->fill(samples, 0, squares);
     tape->kernels->fill(1, 1, loss->grad);
     run_to_intermediates(tape, loss, samples, squares);
-    for (int64_t i = 0; i < samples; i++) { // output->grad is that of the mean
-        double norm = (double)samples * sqrt(squares[i]);
-        factors[i] = norm > bound ? (float)(bound / norm) : 1;
-        if (norms) norms[i] = norm;
-    }
+    factors_of(tape, samples, bound, squares, norms, factors);
     for (int i = tape->count - 1; i >= 0; i--)
         if (has_parameters(tape->nodes[i]) && tape->nodes[i]->output->grad)
             add_clipped(tape, tape->nodes[i], samples, factors);

@@ -53,11 +53,12 @@ void backward_from(Tensor *y, const float *gradient);
 // For differentially private SGD: of a loss that is the mean over `samples` samples, with g_i the
 // gradient of sample i's loss with respect to all parameters together,
 //   p->grad = 1/samples sum_i min(1, bound / ||g_i||) g_i,
-// exactly, in one walk over the tape (core/tape.c). norms: ||g_i|| of each sample; may be NULL. The
+// exactly, in one walk over the tape (core/tape.c). norms: ||g_i|| of each sample, on the tape's
+// device; may be NULL. The
 // samples must not meet before the loss (no batch statistics), the first dimension must count them
 // wherever an operator uses a parameter, and each parameter must be used once, by an operator that
 // knows its norms (linear, conv2d, group_norm); otherwise the program stops.
-void backward_clipped(Tensor *loss, int64_t samples, double bound, double *norms);
+void backward_clipped(Tensor *loss, int64_t samples, double bound, float *norms);
 
 // ---- For operators (core/ops)
 // --------------------------------------------------------------------------------------
@@ -70,9 +71,9 @@ struct Node {
     Tensor *output;
     Tensor *inputs[NODE_MAX_INPUTS]; // NULL where an optional input is absent
     int input_count;
-    // Adds to squares[i] the squared norm of sample i's part of the parameters' gradients, from
-    // output->grad; NULL where the operator cannot say.
-    void (*sample_norms)(Node *node, double *squares);
+    // Adds to squares[i], on the tape's device, the squared norm of sample i's part of the
+    // parameters' gradients, from output->grad; NULL where the operator cannot say.
+    void (*sample_norms)(Node *node, float *squares);
     void *saved; // what the forward pass keeps for the backward pass, in the arena; the operator's
                  // own struct
     bool writing[NODE_MAX_INPUTS];             // between grad_begin and grad_end ..
@@ -92,7 +93,7 @@ void record(Tensor *y, void (*backward)(Node *), int count, Tensor *const *input
             const void *saved, int64_t saved_bytes);
 
 // Gives the node that made y, if one was recorded, its sample_norms.
-void record_sample_norms(Tensor *y, void (*sample_norms)(Node *node, double *squares));
+void record_sample_norms(Tensor *y, void (*sample_norms)(Node *node, float *squares));
 
 // Where to write (overwriting) the gradient of input i: NULL when it needs none. grad_end adds it
 // to what is there already.

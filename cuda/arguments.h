@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "core/image_pose.h"
 
 enum {
     MOST_THREADS = 256, // of a block
@@ -115,6 +116,22 @@ typedef struct NormArguments {
     float *out;
 } NormArguments;
 
+// ---- group_norm.cu ----
+
+typedef struct GroupNormArguments {
+    int64_t batch, positions;
+    int32_t channels, groups, width; // width: channels of a group
+    float epsilon;
+    const float *x, *dy;
+    const float *mean, *inverse_deviation; // (batch, groups)
+    const float *scale, *shift;            // (channels)
+    const float *dscale, *dshift;          // (batch, channels)
+    double *partial;                       // [batch][2][channels]
+    float *slope;                          // [batch][groups][2]: slope, offset
+    float *mean_out, *inverse_out, *dscale_out, *dshift_out;
+    float *out;
+} GroupNormArguments;
+
 // ---- pool.cu ----
 
 typedef struct PoolArguments {
@@ -157,6 +174,32 @@ typedef struct NoiseArguments {
     float *y;
 } NoiseArguments;
 
+// ---- data.cu ----
+
+typedef struct ImagesArguments {
+    int64_t count;
+    int32_t height, width, channels;
+    const uint8_t *stored;
+    const ImagePose *poses;
+    float *images;
+} ImagesArguments;
+
+typedef struct GatherArguments {
+    int64_t rows, size;
+    const int32_t *index;
+    const float *table;
+    float *y;
+} GatherArguments;
+
+// An array from the program, of which the driver takes a copy when the kernel is started: no memory
+// that must stay as it is until then, no waiting, and part of a graph like any other kernel.
+enum { WORDS_LIMIT = 960, SMALL_BYTES = 8 * WORDS_LIMIT * 4 };
+typedef struct WordsArguments {
+    uint32_t *y;
+    int32_t count;
+    uint32_t words[WORDS_LIMIT];
+} WordsArguments;
+
 // ---- optimizer.cu ----
 
 typedef struct OptimizerArguments {
@@ -190,11 +233,11 @@ typedef struct MatrixArguments {
     int32_t out_height, out_width, out_row, out_column, out_step; // where the pixels of c lie
     bool dense; // c is (m, n): none of the line above matters
     bool accumulate;
-    int32_t splits, tiles_per_split; // of k, tiles of 32; block (m tile, n tile, split)
+    int32_t splits, split_k; // parts of k and their length; block (m tile, n tile, part)
     bool relu;                       // c = max(0, ..) at last
     const float *scale;              // NULL, or the sum's factor for each n
     const float *a, *b, *bias;       // bias: NULL or one for each n
-    float *c, *partial;              // partial: [splits][m][n] where splits > 1
+    float *c, *partial;              // partial: NULL, or [splits][m][n] in the place of c
 } MatrixArguments;
 
 // dy = 0 where y <= 0 and relu, else dy * scale[n]: what arrives at a frozen convolution.

@@ -230,6 +230,28 @@ static void check_batch_norm(Check *c)
     for (int i = 0; i < 4; i++) about_same(c, results[i]);
 }
 
+static void check_group_norm(Check *c)
+{
+    const int64_t batch = draw(c, 1, 5), positions = draw(c, 1, 200), groups = draw(c, 1, 9);
+    const int64_t channels = groups * draw(c, 1, 9), size = batch * positions * channels;
+    Array *x = values(c, size), *dy = values(c, size), *y = values(c, size), *dx = values(c, size);
+    Array *mean = values(c, batch * groups), *inverse = values(c, batch * groups);
+    Array *scale = values(c, channels), *shift = values(c, channels);
+    Array *dscale = values(c, batch * channels), *dshift = values(c, batch * channels);
+#define CALL(where)                                                                             \
+    const GroupNormShape shape = {batch, positions,    channels,    groups,                     \
+                                  1e-5f, scale->where, shift->where};                           \
+    K->group_norm(&shape, x->where, mean->where, inverse->where, y->where);                     \
+    K->group_norm_sums(&shape, x->where, dy->where, mean->where, inverse->where, dscale->where, \
+                       dshift->where);                                                          \
+    K->group_norm_backward(&shape, x->where, dy->where, mean->where, inverse->where,            \
+                           dscale->where, dshift->where, dx->where);
+    ON_BOTH(CALL)
+#undef CALL
+    Array *results[] = {mean, inverse, y, dscale, dshift, dx};
+    for (int i = 0; i < 6; i++) about_same(c, results[i]);
+}
+
 static void check_pools(Check *c)
 {
     PoolShape s = {.batch = draw(c, 1, 3), .channels = draw(c, 1, 20)};
@@ -291,6 +313,37 @@ static void check_noise(Check *c)
 #undef CALL
     Array *results[] = {y, dx, uniform, normal};
     for (int i = 0; i < 4; i++) same_bits(c, results[i]);
+}
+
+static void check_data(Check *c)
+{
+    const int64_t count = draw(c, 1, 9), height = draw(c, 1, 20), width = draw(c, 1, 20);
+    const BatchShape shape = {count, draw(c, 1, 6), height, width, draw(c, 0, 1) ? 3 : 1};
+    const int64_t size = height * width * shape.channels;
+    const int64_t pose_words = (int64_t)sizeof(ImagePose) / 4;
+    Array *stored = values(c, (shape.samples * size + 3) / 4);
+    Array *poses = array(c, count * pose_words, 0, 0), *images = values(c, count * size);
+    Array *index = labels(c, count, shape.samples), *table = values(c, shape.samples * size);
+    Array *rows = values(c, count * size);
+    ImagePose *pose = (ImagePose *)(void *)poses->host;
+    for (int64_t i = 0; i < count; i++)
+        pose[i] = (ImagePose){.sample = ints(index->host)[i],
+                              .shift_y = (int32_t)draw(c, 0, 8) - 4,
+                              .shift_x = (int32_t)draw(c, 0, 8) - 4,
+                              .cosine = 0.8f,
+                              .sine = 0.6f,
+                              .rotated = (uint8_t)draw(c, 0, 1),
+                              .mirrored = (uint8_t)draw(c, 0, 1)};
+    c->device->memory->to_device(poses->count * 4, poses->host, poses->device);
+#define BYTES(values) ((const uint8_t *)(const void *)(values))
+#define POSES(values) ((const ImagePose *)(const void *)(values))
+#define CALL(where)                                                                    \
+    K->batch_images(&shape, BYTES(stored->where), POSES(poses->where), images->where); \
+    K->gather_rows(count, size, ints(index->where), shape.samples, table->where, rows->where);
+    ON_BOTH(CALL)
+#undef CALL
+    same_bits(c, images);
+    same_bits(c, rows);
 }
 
 static void check_updates(Check *c)
@@ -359,15 +412,18 @@ static void check_conv(Check *c)
     Array *weight = values(c, s.kernel_height * s.kernel_width * s.in_channels * s.out_channels);
     Array *bias = values(c, s.out_channels), *back = values(c, s.in_channels);
     Array *dy = values(c, y->count), *dx = values(c, x->count), *dweight = values(c, weight->count);
+    Array *squares = values(c, s.batch);
 #define CALL(where)                                                                 \
     K->conv2d(&s, x->where, weight->where, bias->where, y->where);                  \
     K->conv2d_input_gradient(&s, dy->where, weight->where, back->where, dx->where); \
-    K->conv2d_weight_gradient(&s, x->where, dy->where, dweight->where);
+    K->conv2d_weight_gradient(&s, x->where, dy->where, dweight->where);             \
+    K->conv2d_weight_norms(&s, x->where, dy->where, squares->where);
     ON_BOTH(CALL)
 #undef CALL
     same_values(c, y, c->product_tolerance);
     same_values(c, dx, c->product_tolerance);
     same_values(c, dweight, c->product_tolerance);
+    same_values(c, squares, c->product_tolerance);
 }
 
 static void check_frozen_conv(Check *c)
@@ -399,9 +455,11 @@ static const struct {
               {"reductions", check_reductions},
               {"losses", check_losses},
               {"batch_norm", check_batch_norm},
+              {"group_norm", check_group_norm},
               {"pools", check_pools},
               {"grid_sample", check_grid_sample},
               {"noise", check_noise},
+              {"data", check_data},
               {"updates", check_updates},
               {"gemm", check_gemm},
               {"conv2d", check_conv},

@@ -20,13 +20,16 @@ const Kernels *device_kernels(const char *name, Precision precision, Error *erro
 // Returns when the device has done all it was asked to: for measuring.
 void device_wait(void);
 
-// A sequence of kernels with their arguments, recorded once and started as one: a training step
-// whose shapes do not change. The body runs while it is recorded, but computes nothing; it must not
-// copy between device and program, nor need memory that it did not need before.
+// Between begin and end kernels are not started but noted; at the end they start as one graph,
+// where the same sequence of kernels has come before with this DeviceGraph, whatever their arguments
+// (graph.c). So each step of a training goes between the two. It may copy a little to the device; a
+// larger copy, or one back, starts what was noted before it.
 typedef struct DeviceGraph DeviceGraph;
-DeviceGraph *device_record(void (*body)(void *context), void *context);
-void device_replay(const DeviceGraph *graph);
-void device_graph_free(DeviceGraph *graph); // NULL is allowed
+DeviceGraph *device_graph_create(void);
+void device_begin(void);
+void device_end(DeviceGraph *graph);
+void device_graph_free(DeviceGraph *graph);  // NULL is allowed
+int device_graphs(const DeviceGraph *graph); // sequences that have become graphs: for tests
 
 // "NVIDIA H200, compute capability 9.0, 139.8 GiB": the opened GPU; NULL where none is open.
 const char *device_description(void);

@@ -21,9 +21,14 @@ enum { // CUdevice_attribute, CUfunction_attribute, CUjit_option
     FUNCTION_DYNAMIC_SHARED_BYTES = 8,
     JIT_ERROR_LOG = 5,
     JIT_ERROR_LOG_BYTES = 6,
-    STREAM_NON_BLOCKING = 1,
-    CAPTURE_OF_THIS_THREAD = 1
+    STREAM_NON_BLOCKING = 1
 };
+
+typedef struct NodeParameters { // CUDA_KERNEL_NODE_PARAMS_v1
+    Handle function;
+    unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, shared;
+    void **arguments, **extra;
+} NodeParameters;
 
 #define DRIVER_FUNCTIONS(X)                                                                       \
     X(cuInit, (unsigned flags))                                                                   \
@@ -45,8 +50,11 @@ enum { // CUdevice_attribute, CUfunction_attribute, CUjit_option
     X(cuLaunchKernel, (Handle function, unsigned grid_x, unsigned grid_y, unsigned grid_z,        \
                        unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared,     \
                        Handle stream, void **arguments, void **extra))                            \
-    X(cuStreamBeginCapture_v2, (Handle stream, int mode))                                         \
-    X(cuStreamEndCapture, (Handle stream, Handle * graph))                                        \
+    X(cuGraphCreate, (Handle * graph, unsigned flags))                                            \
+    X(cuGraphAddKernelNode, (Handle * node, Handle graph, const Handle *before, size_t count,     \
+                             const NodeParameters *parameters))                                   \
+    X(cuGraphExecKernelNodeSetParams,                                                             \
+      (Handle executable, Handle node, const NodeParameters *parameters))                         \
     X(cuGraphInstantiateWithFlags, (Handle * executable, Handle graph, unsigned long long flags)) \
     X(cuGraphDestroy, (Handle graph))                                                             \
     X(cuGraphExecDestroy, (Handle executable))                                                    \
@@ -173,9 +181,11 @@ const char *device_description(void)
 #define FAMILY_REDUCE(name) {#name, PTX_REDUCE},
 #define FAMILY_LOSS(name) {#name, PTX_LOSS},
 #define FAMILY_NORM(name) {#name, PTX_NORM},
+#define FAMILY_GROUP_NORM(name) {#name, PTX_GROUP_NORM},
 #define FAMILY_POOL(name) {#name, PTX_POOL},
 #define FAMILY_RESAMPLE(name) {#name, PTX_RESAMPLE},
 #define FAMILY_NOISE(name) {#name, PTX_NOISE},
+#define FAMILY_DATA(name) {#name, PTX_DATA},
 #define FAMILY_OPTIMIZER(name) {#name, PTX_OPTIMIZER},
 #define FAMILY_MATRIX(name) {#name, PTX_MATRIX},
 static const struct {
@@ -183,9 +193,11 @@ static const struct {
     PtxFile file;
 } kernels[KERNEL_COUNT] = {
     KERNELS_OF_ELEMENTWISE(FAMILY_ELEMENTWISE) KERNELS_OF_REDUCE(FAMILY_REDUCE)
-        KERNELS_OF_LOSS(FAMILY_LOSS) KERNELS_OF_NORM(FAMILY_NORM) KERNELS_OF_POOL(FAMILY_POOL)
-            KERNELS_OF_RESAMPLE(FAMILY_RESAMPLE) KERNELS_OF_NOISE(FAMILY_NOISE)
-                KERNELS_OF_OPTIMIZER(FAMILY_OPTIMIZER) KERNELS_OF_MATRIX(FAMILY_MATRIX)};
+        KERNELS_OF_LOSS(FAMILY_LOSS) KERNELS_OF_NORM(FAMILY_NORM)
+            KERNELS_OF_GROUP_NORM(FAMILY_GROUP_NORM) KERNELS_OF_POOL(FAMILY_POOL)
+                KERNELS_OF_RESAMPLE(FAMILY_RESAMPLE) KERNELS_OF_NOISE(FAMILY_NOISE)
+                    KERNELS_OF_DATA(FAMILY_DATA) KERNELS_OF_OPTIMIZER(FAMILY_OPTIMIZER)
+                        KERNELS_OF_MATRIX(FAMILY_MATRIX)};
 
 static void load_module(PtxFile file)
 {
@@ -216,7 +228,8 @@ static Handle function_of(KernelNumber kernel)
     return *function;
 }
 
-static void driver_launch(const Launch *what)
+// The kernel and its grid; the function may have so much shared memory from now on.
+static NodeParameters parameters_of(const Launch *what, void **arguments)
 {
     enum { SHARED_WITHOUT_ASKING = 48 * 1024 };
     const Grid *grid = &what->grid;
@@ -226,14 +239,24 @@ static void driver_launch(const Launch *what)
         MUST(cuFuncSetAttribute(function, FUNCTION_DYNAMIC_SHARED_BYTES, grid->shared));
         *allowed = grid->shared;
     }
-    char arguments[4096]; // the driver takes its copy from here
-    if (what->argument_bytes > sizeof arguments) panic("too many arguments");
-    memcpy(arguments, what->arguments, what->argument_bytes);
-    void *list[] = {arguments};
-    Result result =
-        driver.cuLaunchKernel(function, (unsigned)grid->x, grid->y ? (unsigned)grid->y : 1,
-                              grid->z ? (unsigned)grid->z : 1, (unsigned)grid->threads, 1, 1,
-                              (unsigned)grid->shared, gpu.stream, list, NULL);
+    return (NodeParameters){.function = function,
+                            .grid_x = (unsigned)grid->x,
+                            .grid_y = grid->y ? (unsigned)grid->y : 1,
+                            .grid_z = grid->z ? (unsigned)grid->z : 1,
+                            .block_x = (unsigned)grid->threads,
+                            .block_y = 1,
+                            .block_z = 1,
+                            .shared = (unsigned)grid->shared,
+                            .arguments = arguments};
+}
+
+// The driver takes its copy of the arguments before it returns.
+static void driver_launch(const Launch *what)
+{
+    void *list[] = {(void *)(uintptr_t)what->arguments};
+    const NodeParameters p = parameters_of(what, list);
+    Result result = driver.cuLaunchKernel(p.function, p.grid_x, p.grid_y, p.grid_z, p.block_x,
+                                          p.block_y, p.block_z, p.shared, gpu.stream, list, NULL);
     must(result, kernels[what->kernel].name);
 }
 
@@ -242,27 +265,49 @@ static void driver_wait(void)
     MUST(cuStreamSynchronize(gpu.stream));
 }
 
-// What the body starts goes into a graph, which the driver starts as one.
-static void *driver_record(void (*body)(void *context), void *context)
+// ---- Graphs: a chain of kernels. The nodes' handles belong to the graph that the executable one was
+// made from, so both are kept ----
+
+typedef struct Graph {
+    Handle graph, executable;
+    Handle nodes[]; // one for each kernel
+} Graph;
+
+static void *driver_build(int count, const Launch *const *launches)
 {
-    Handle graph = NULL, executable = NULL;
-    MUST(cuStreamBeginCapture_v2(gpu.stream, CAPTURE_OF_THIS_THREAD));
-    body(context);
-    MUST(cuStreamEndCapture(gpu.stream, &graph));
-    MUST(cuGraphInstantiateWithFlags(&executable, graph, 0));
-    MUST(cuGraphDestroy(graph));
-    return executable;
+    Graph *graph = allocate_zeroed(sizeof *graph + (size_t)count * sizeof graph->nodes[0]);
+    MUST(cuGraphCreate(&graph->graph, 0));
+    for (int i = 0; i < count; i++) {
+        void *list[] = {(void *)(uintptr_t)launches[i]->arguments};
+        const NodeParameters p = parameters_of(launches[i], list);
+        Handle *node = &graph->nodes[i];
+        MUST(cuGraphAddKernelNode(node, graph->graph, i > 0 ? node - 1 : NULL, i > 0, &p));
+    }
+    MUST(cuGraphInstantiateWithFlags(&graph->executable, graph->graph, 0));
+    return graph;
 }
 
-static void driver_replay(void *graph)
+// Starts that are under way keep what they had.
+static void driver_change(void *built, int place, const Launch *launch)
 {
-    MUST(cuGraphLaunch(graph, gpu.stream));
+    const Graph *graph = built;
+    void *list[] = {(void *)(uintptr_t)launch->arguments};
+    const NodeParameters p = parameters_of(launch, list);
+    MUST(cuGraphExecKernelNodeSetParams(graph->executable, graph->nodes[place], &p));
 }
 
-static void driver_forget(void *graph)
+static void driver_start(void *built)
 {
+    MUST(cuGraphLaunch(((Graph *)built)->executable, gpu.stream));
+}
+
+static void driver_forget(void *built)
+{
+    Graph *graph = built;
     driver_wait();
-    MUST(cuGraphExecDestroy(graph));
+    MUST(cuGraphExecDestroy(graph->executable));
+    MUST(cuGraphDestroy(graph->graph));
+    free(graph);
 }
 
 // ---- Memory ----
@@ -307,8 +352,9 @@ const Backend *driver_open(Error *error)
         .memory = {driver_allocate, driver_release, driver_to_device, driver_to_host},
         .launch = driver_launch,
         .wait = driver_wait,
-        .record = driver_record,
-        .replay = driver_replay,
+        .build = driver_build,
+        .change = driver_change,
+        .start = driver_start,
         .forget = driver_forget};
     if (!gpu.stream && !open_device(error)) return NULL;
     return &backend;

@@ -358,81 +358,81 @@ static const struct {
     EmulatedKernel *run;
 } kernels[KERNEL_COUNT] = {ALL_KERNELS(ENTRY)};
 
-// A recorded sequence: copies of the launches.
-typedef struct Recording {
+static void emulator_launch(const Launch *what)
+{
+    Error error = {0};
+    if (!emulator_run(kernels[what->kernel].name, kernels[what->kernel].run, what, &error))
+        panic("%s", error.message);
+}
+
+// A graph: copies of the launches, as the driver keeps them.
+typedef struct Graph {
     Launch *launches;
     int count;
-} Recording;
-
-static Recording *recording; // NULL: launches run
+} Graph;
 
 static void *copy_of(const void *bytes, size_t size)
 {
     return memcpy(allocate(size + 1), bytes, size);
 }
 
-static void add_to_recording(const Launch *what)
+static void drop_launch(const Launch *launch)
 {
-    uint64_t bytes = (uint64_t)(recording->count + 1) * sizeof *what;
-    recording->launches = reallocate(recording->launches, bytes);
-    Launch *copy = &recording->launches[recording->count++];
-    *copy = *what;
-    copy->arguments = copy_of(what->arguments, what->argument_bytes);
+    free((void *)(uintptr_t)launch->arguments);
+    free((void *)(uintptr_t)launch->arrays);
+}
+
+static Launch copy_launch(const Launch *what)
+{
+    Launch copy = *what;
+    copy.arguments = copy_of(what->arguments, what->argument_bytes);
     ArrayUse *arrays = copy_of(what->arrays, (size_t)what->array_count * sizeof *what->arrays);
     for (int i = 0; i < what->array_count; i++)
-        arrays[i].field = (const char *)copy->arguments +
+        arrays[i].field = (const char *)copy.arguments +
                           ((const char *)what->arrays[i].field - (const char *)what->arguments);
-    copy->arrays = arrays;
+    copy.arrays = arrays;
+    return copy;
 }
 
-static void emulator_launch(const Launch *what)
+static void *emulator_build(int count, const Launch *const *launches)
 {
-    if (recording) {
-        add_to_recording(what);
-        return;
-    }
-    Error error = {0};
-    if (!emulator_run(kernels[what->kernel].name, kernels[what->kernel].run, what, &error))
-        panic("%s", error.message);
-}
-
-static void *emulator_record(void (*body)(void *context), void *context)
-{
-    Recording *graph = recording = allocate_zeroed(sizeof *graph);
-    body(context);
-    recording = NULL;
+    Graph *graph = allocate(sizeof *graph);
+    *graph = (Graph){allocate((size_t)count * sizeof *graph->launches + 1), count};
+    for (int i = 0; i < count; i++) graph->launches[i] = copy_launch(launches[i]);
     return graph;
 }
 
-static void emulator_replay(void *graph)
+static void emulator_change(void *built, int place, const Launch *launch)
 {
-    const Recording *recorded = graph;
-    for (int i = 0; i < recorded->count; i++) emulator_launch(&recorded->launches[i]);
+    Graph *graph = built;
+    drop_launch(&graph->launches[place]);
+    graph->launches[place] = copy_launch(launch);
 }
 
-static void emulator_forget(void *graph)
+static void emulator_start(void *built)
 {
-    Recording *recorded = graph;
-    for (int i = 0; i < recorded->count; i++) {
-        free((void *)(uintptr_t)recorded->launches[i].arguments);
-        free((void *)(uintptr_t)recorded->launches[i].arrays);
-    }
-    free(recorded->launches);
-    free(recorded);
+    const Graph *graph = built;
+    for (int i = 0; i < graph->count; i++) emulator_launch(&graph->launches[i]);
 }
 
-static void emulator_wait(void)
+static void emulator_forget(void *built)
 {
-    if (recording) panic("the host waits for the device, or copies, while a graph is recorded");
+    Graph *graph = built;
+    for (int i = 0; i < graph->count; i++) drop_launch(&graph->launches[i]);
+    free(graph->launches);
+    free(graph);
 }
+
+static void emulator_wait(void) {}
 
 const Backend *emulator_open(Error *error)
 {
     static Backend backend = {.name = "emulated",
                               .launch = emulator_launch,
                               .wait = emulator_wait,
-                              .record = emulator_record,
-                              .replay = emulator_replay,
+                              .build = emulator_build,
+                              .change = emulator_change,
+                              .start = emulator_start,
                               .forget = emulator_forget};
 #if defined(THREAD_SANITIZER)
     (void)backend;

@@ -20,7 +20,7 @@ enum {
     LANES_OF_WARP = 32,
     SHARED_LIMIT = 227 * 1024, // bytes: what one block may have on sm_90
     COPIES_LIMIT = 1024,       // asynchronous copies of a thread that are under way
-    ARRAYS_LIMIT = 12
+    ARRAYS_LIMIT = LAUNCH_MOST_ARRAYS
 };
 
 // Who touched a word of memory last. Times are epochs: a number that grows with every barrier and

@@ -68,13 +68,11 @@ static char *real_address(const void *device, int64_t bytes)
 
 static void emulated_to_device(int64_t bytes, const void *host, void *device)
 {
-    device_wait();
     if (bytes > 0) memcpy(real_address(device, bytes), host, (size_t)bytes);
 }
 
 static void emulated_to_host(int64_t bytes, const void *device, void *host)
 {
-    device_wait();
     if (bytes > 0) memcpy(host, real_address(device, bytes), (size_t)bytes);
 }
 

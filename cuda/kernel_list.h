@@ -25,6 +25,9 @@
 #define KERNELS_OF_NORM(X)                                                                     \
     X(norm_statistics) X(norm_finish_statistics) X(norm_apply) X(norm_gradient_sums)           \
     X(norm_finish_sums) X(norm_input_gradient)
+#define KERNELS_OF_GROUP_NORM(X)                                                               \
+    X(group_norm_statistics) X(group_norm_finish_statistics) X(group_norm_apply)               \
+    X(group_norm_gradient_sums) X(group_norm_slopes) X(group_norm_input_gradient)
 #define KERNELS_OF_POOL(X)                                                                     \
     X(max_pool2d) X(max_pool2d_backward) X(avg_pool2d) X(avg_pool2d_backward)                  \
     X(adaptive_avg_pool2d) X(adaptive_avg_pool2d_backward)
@@ -32,6 +35,7 @@
     X(resample2d) X(resample2d_backward) X(grid_sample) X(grid_sample_x_gradient)              \
     X(grid_sample_grid_gradient)
 #define KERNELS_OF_NOISE(X) X(dropout) X(dropout_backward) X(uniform) X(normal)
+#define KERNELS_OF_DATA(X) X(batch_images) X(gather_rows) X(write_words)
 #define KERNELS_OF_OPTIMIZER(X) X(sgd) X(adam)
 // MODE_KIND_TILE, in the order of matrix.c's kinds: forward, input gradient, weight gradient.
 #define KERNELS_OF_MATRIX(X)                                                                   \
@@ -46,8 +50,8 @@
 
 #define ALL_KERNELS(X)                                                                         \
     KERNELS_OF_ELEMENTWISE(X) KERNELS_OF_REDUCE(X) KERNELS_OF_LOSS(X) KERNELS_OF_NORM(X)       \
-    KERNELS_OF_POOL(X) KERNELS_OF_RESAMPLE(X) KERNELS_OF_NOISE(X) KERNELS_OF_OPTIMIZER(X)      \
-    KERNELS_OF_MATRIX(X)
+    KERNELS_OF_GROUP_NORM(X) KERNELS_OF_POOL(X) KERNELS_OF_RESAMPLE(X) KERNELS_OF_NOISE(X)     \
+    KERNELS_OF_DATA(X) KERNELS_OF_OPTIMIZER(X) KERNELS_OF_MATRIX(X)
 
 // clang-format on
 

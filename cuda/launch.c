@@ -3,16 +3,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include "cuda/device.h"
 
 static const Backend *backend; // the device in use
 static void *scratch_memory;
 static int64_t scratch_bytes;
-
-void launch(const Launch *what)
-{
-    if (what->grid.x > 0) backend->launch(what);
-}
 
 Grid grid_over(int64_t count)
 {
@@ -37,32 +31,36 @@ int32_t index_of(int64_t value)
 
 void device_wait(void)
 {
-    if (backend) backend->wait();
+    if (!backend) return;
+    launches_catch_up();
+    backend->wait();
 }
 
-struct DeviceGraph {
-    const Backend *backend;
-    void *graph;
-};
+// ---- Memory, in the order of the kernels around ----
 
-DeviceGraph *device_record(void (*body)(void *context), void *context)
+static void *memory_allocate(int64_t bytes)
 {
-    if (!backend) panic("device_record: no device is open");
-    DeviceGraph *graph = allocate(sizeof *graph);
-    *graph = (DeviceGraph){backend, backend->record(body, context)};
-    return graph;
+    return backend->memory.allocate(bytes);
 }
 
-void device_replay(const DeviceGraph *graph)
+static void memory_release(void *memory)
 {
-    graph->backend->replay(graph->graph);
+    if (!memory) return;
+    launches_catch_up();
+    backend->memory.release(memory);
 }
 
-void device_graph_free(DeviceGraph *graph)
+static void memory_to_device(int64_t bytes, const void *host, void *device)
 {
-    if (!graph) return;
-    graph->backend->forget(graph->graph);
-    free(graph);
+    if (device_write_small(bytes, host, device)) return;
+    launches_catch_up();
+    backend->memory.to_device(bytes, host, device);
+}
+
+static void memory_to_host(int64_t bytes, const void *device, void *host)
+{
+    launches_catch_up();
+    backend->memory.to_host(bytes, device, host);
 }
 
 bool precision_parse(const char *name, Precision *precision, Error *error)
@@ -78,6 +76,8 @@ bool precision_parse(const char *name, Precision *precision, Error *error)
 
 const Kernels *device_kernels(const char *name, Precision precision, Error *error)
 {
+    static const DeviceMemory memory = {memory_allocate, memory_release, memory_to_device,
+                                        memory_to_host};
     static Kernels table;
     static const char *const names[] = {"cuda (exact)", "cuda (tf32)", "cuda (bf16)"};
     static const char *const emulated[] = {"emulated (exact)", "emulated (tf32)",
@@ -90,16 +90,18 @@ const Kernels *device_kernels(const char *name, Precision precision, Error *erro
     }
     const Backend *opened = on_gpu ? driver_open(error) : emulator_open(error);
     if (!opened) return NULL;
-    backend = opened;
+    launches_use(backend = opened);
     matrix_precision(precision);
-    table = (Kernels){.name = (on_gpu ? names : emulated)[precision], .memory = &opened->memory};
+    table = (Kernels){.name = (on_gpu ? names : emulated)[precision], .memory = &memory};
     cuda_enter_elementwise(&table);
     cuda_enter_reduce(&table);
     cuda_enter_loss(&table);
     cuda_enter_norm(&table);
+    cuda_enter_group_norm(&table);
     cuda_enter_pool(&table);
     cuda_enter_resample(&table);
     cuda_enter_noise(&table);
+    cuda_enter_data(&table);
     cuda_enter_optimizer(&table);
     cuda_enter_matrix(&table);
     return &table;

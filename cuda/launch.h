@@ -41,18 +41,26 @@ typedef struct Launch {
     int array_count;
 } Launch;
 
+enum { LAUNCH_MOST_ARRAYS = 12 };
+
 typedef struct Backend {
     const char *name;
-    DeviceMemory memory;
+    DeviceMemory memory; // at once, whatever is noted: others use launch.c's
     void (*launch)(const Launch *launch);
     void (*wait)(void); // until all kernels are done
-    void *(*record)(void (*body)(void *context), void *context);
-    void (*replay)(void *graph);
+    // A graph of these kernels, one after the other; another launch of the same kernel in one's
+    // place, from the next start on.
+    void *(*build)(int count, const Launch *const *launches);
+    void (*change)(void *graph, int place, const Launch *launch);
+    void (*start)(void *graph);
     void (*forget)(void *graph);
 } Backend;
 
-// Starts a kernel on the device in use; nothing happens where the grid is empty.
+// Starts a kernel on the device in use, or notes it for the step's graph (graph.c); nothing happens
+// where the grid is empty. _use: the device from now on; _catch_up: starts what is noted.
 void launch(const Launch *what);
+void launches_use(const Backend *backend);
+void launches_catch_up(void);
 #define LAUNCH(number, grid_, arguments_, ...)                  \
     launch(&(Launch){.kernel = (number),                        \
                      .grid = grid_,                             \
@@ -71,14 +79,24 @@ void *device_scratch(int64_t bytes);
 // As int32, which is what kernels compute indices with; stops the program where it does not fit.
 int32_t index_of(int64_t value);
 
+// The kernel of core/kernels.h, and the bytes of scratch memory that it takes, from the first on.
+void dot_rows(int64_t rows, int64_t count, const float *a, const float *b, float *y);
+int64_t dot_rows_scratch(int64_t rows, int64_t count);
+
+// A copy of up to SMALL_BYTES, a multiple of 4, to the device by kernels alone (data.c); false where
+// there is more.
+bool device_write_small(int64_t bytes, const void *host, void *device);
+
 // Each family's host side enters its functions.
 void cuda_enter_elementwise(Kernels *table);
 void cuda_enter_reduce(Kernels *table);
 void cuda_enter_loss(Kernels *table);
 void cuda_enter_norm(Kernels *table);
+void cuda_enter_group_norm(Kernels *table);
 void cuda_enter_pool(Kernels *table);
 void cuda_enter_resample(Kernels *table);
 void cuda_enter_noise(Kernels *table);
+void cuda_enter_data(Kernels *table);
 void cuda_enter_optimizer(Kernels *table);
 void cuda_enter_matrix(Kernels *table);
 void matrix_precision(Precision precision); // of the products from now on

@@ -9,7 +9,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 for source in ${*:-cuda/kernels/*.cu}; do
     name=$(basename "$source" .cu)
-    hash=$(cat "$source" cuda/kernel.h cuda/arguments.h core/cpu/vmath.h | sha256sum | cut -d' ' -f1)
+    hash=$(cat "$source" cuda/kernel.h cuda/arguments.h core/image_pose.h core/cpu/vmath.h | sha256sum | cut -d' ' -f1)
     if [ "$(head -n 1 "cuda/kernels/$name.ptx" 2>/dev/null)" = "// sources: $hash" ]; then continue; fi
     "${NVCC:-nvcc}" -ptx -arch=sm_80 -O3 -fmad=false -I. -o "$scratch/$name.raw" "$source"
     {

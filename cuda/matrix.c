@@ -49,30 +49,43 @@ static KernelNumber kernel_of(Kind kind, bool chunks, int tile)
     return (KernelNumber)((int)family[precision] + (int)kind);
 }
 
-static void product(MatrixArguments s, Kind kind, Extents extents)
+// The largest tile that pays.
+static int tile_of(const MatrixArguments *s, Kind kind)
 {
-    if (s.m == 0 || s.n == 0) return;
-    const bool chunks = in_chunks(&s, kind);
-    const bool large = chunks && precision != PRECISION_EXACT && s.m >= 128 && s.n >= 128;
-    const int tile = large ? 128 : 64;
-    const int64_t down = ceiling(s.m, tile), across = ceiling(s.n, tile);
-    const int64_t tiles = ceiling(s.k, TILE_K);
-    int64_t splits = BLOCKS_WANTED / (down * across);
-    if (splits > tiles / LEAST_TILES) splits = tiles / LEAST_TILES;
-    if (splits > MOST_SPLITS) splits = MOST_SPLITS;
-    if (splits < 1) splits = 1;
-    s.tiles_per_split = index_of(ceiling(tiles, splits));
-    s.splits = s.tiles_per_split ? index_of(ceiling(tiles, s.tiles_per_split)) : 1;
-    const int64_t partial = s.splits > 1 ? (int64_t)s.splits * s.m * s.n : 0;
-    if (partial > 0) s.partial = device_scratch(partial * (int64_t)sizeof(float));
-    const Grid grid = {.x = down,
-                       .y = across,
+    const bool large =
+        in_chunks(s, kind) && precision != PRECISION_EXACT && s->m >= 128 && s->n >= 128;
+    return large ? 128 : 64;
+}
+
+// The product of each part of k, or where there is one part, all of it.
+static void each_part(MatrixArguments s, Kind kind, Extents extents)
+{
+    const int tile = tile_of(&s, kind);
+    const int64_t partial = s.partial ? (int64_t)s.splits * s.m * s.n : 0;
+    const Grid grid = {.x = ceiling(s.m, tile),
+                       .y = ceiling(s.n, tile),
                        .z = s.splits,
                        .threads = tile == 128 ? 256 : 128,
                        .shared = STAGES * 2 * tile * TILE_K * (int)sizeof(float)};
-    LAUNCH(kernel_of(kind, chunks, tile), grid, s, READS(s.a, extents.a), READS(s.b, extents.b),
-           READS(s.bias, s.n), READS(s.scale, s.n), WRITES(s.c, extents.c),
+    LAUNCH(kernel_of(kind, in_chunks(&s, kind), tile), grid, s, READS(s.a, extents.a),
+           READS(s.b, extents.b), READS(s.bias, s.n), READS(s.scale, s.n), WRITES(s.c, extents.c),
            WRITES(s.partial, partial));
+}
+
+static void product(MatrixArguments s, Kind kind, Extents extents)
+{
+    if (s.m == 0 || s.n == 0) return;
+    const int tile = tile_of(&s, kind);
+    const int64_t tiles = ceiling(s.k, TILE_K);
+    int64_t splits = BLOCKS_WANTED / (ceiling(s.m, tile) * ceiling(s.n, tile));
+    if (splits > tiles / LEAST_TILES) splits = tiles / LEAST_TILES;
+    if (splits > MOST_SPLITS) splits = MOST_SPLITS;
+    if (splits < 1) splits = 1;
+    s.split_k = index_of(ceiling(tiles, splits) * TILE_K);
+    s.splits = s.split_k ? index_of(ceiling(s.k, s.split_k)) : 1;
+    const int64_t partial = s.splits > 1 ? (int64_t)s.splits * s.m * s.n : 0;
+    if (partial > 0) s.partial = device_scratch(partial * (int64_t)sizeof(float));
+    each_part(s, kind, extents);
     if (partial > 0)
         LAUNCH(KERNEL_finish_splits, grid_over((int64_t)s.m * s.n), s, READS(s.bias, s.n),
                READS(s.scale, s.n), READS(s.partial, partial), WRITES(s.c, extents.c));
@@ -144,6 +157,36 @@ static void conv2d_weight_gradient(const ConvShape *shape, const float *x, const
     s.b = dy;
     s.c = dweight;
     product(s, KIND_WEIGHT, (Extents){x_size(shape), y_size(shape), weight_size(shape)});
+}
+
+// ---- Squared norms of each image's weight gradient: with one part of k for each image, the partial
+// sums of the product are the images' own gradients ----
+
+static void conv2d_weight_norms(const ConvShape *shape, const float *x, const float *dy,
+                                float *squares)
+{
+    enum { MOST_BYTES = 1 << 28 }; // for the gradients of as many images as are taken at once
+    const int64_t positions = shape->out_height * shape->out_width, size = weight_size(shape);
+    const int64_t fit = MOST_BYTES / (size * (int64_t)sizeof(float));
+    const int64_t at_once = fit > 65535 ? 65535 : fit > 1 ? fit : 1;
+    ConvShape part = *shape;
+    for (int64_t first = 0; first < shape->batch; first += at_once) {
+        part.batch = shape->batch - first < at_once ? shape->batch - first : at_once;
+        const int64_t x_image = x_size(&part) / part.batch, y_image = y_size(&part) / part.batch;
+        // The gradients lie behind what dot_rows takes of the scratch memory.
+        const int64_t before = (dot_rows_scratch(part.batch, size) + 255) / 256 * 256;
+        char *scratch = device_scratch(before + part.batch * size * (int64_t)sizeof(float));
+        MatrixArguments s = patches(&part, x + first * x_image);
+        s.m = index_of(size / shape->out_channels);
+        s.n = index_of(shape->out_channels);
+        s.k = s.pixels;
+        s.b = dy + first * y_image;
+        s.split_k = index_of(positions);
+        s.splits = index_of(part.batch);
+        s.partial = (float *)(void *)(scratch + before);
+        each_part(s, KIND_WEIGHT, (Extents){x_size(&part), y_size(&part), 0});
+        dot_rows(part.batch, size, s.partial, s.partial, squares + first);
+    }
 }
 
 // The taps k of one axis that reach positions i = phase + stride j, those with
@@ -292,6 +335,7 @@ void cuda_enter_matrix(Kernels *table)
     table->conv2d = conv2d;
     table->conv2d_input_gradient = conv2d_input_gradient;
     table->conv2d_weight_gradient = conv2d_weight_gradient;
+    table->conv2d_weight_norms = conv2d_weight_norms;
     table->conv2d_prepared_count = prepared_count;
     table->conv2d_prepare = prepare;
     table->conv2d_frozen = conv2d_frozen;

@@ -14,9 +14,11 @@ EMBED(elementwise)
 EMBED(reduce)
 EMBED(loss)
 EMBED(norm)
+EMBED(group_norm)
 EMBED(pool)
 EMBED(resample)
 EMBED(noise)
+EMBED(data)
 EMBED(optimizer)
 EMBED(matrix)
 
@@ -27,9 +29,11 @@ const Ptx *ptx_text(PtxFile file)
         [PTX_REDUCE] = {"reduce", sieve_ptx_reduce},
         [PTX_LOSS] = {"loss", sieve_ptx_loss},
         [PTX_NORM] = {"norm", sieve_ptx_norm},
+        [PTX_GROUP_NORM] = {"group_norm", sieve_ptx_group_norm},
         [PTX_POOL] = {"pool", sieve_ptx_pool},
         [PTX_RESAMPLE] = {"resample", sieve_ptx_resample},
         [PTX_NOISE] = {"noise", sieve_ptx_noise},
+        [PTX_DATA] = {"data", sieve_ptx_data},
         [PTX_OPTIMIZER] = {"optimizer", sieve_ptx_optimizer},
         [PTX_MATRIX] = {"matrix", sieve_ptx_matrix},
     };

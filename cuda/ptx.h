@@ -7,9 +7,11 @@ typedef enum PtxFile {
     PTX_REDUCE,
     PTX_LOSS,
     PTX_NORM,
+    PTX_GROUP_NORM,
     PTX_POOL,
     PTX_RESAMPLE,
     PTX_NOISE,
+    PTX_DATA,
     PTX_OPTIMIZER,
     PTX_MATRIX,
     PTX_COUNT

@@ -86,7 +86,13 @@ static void max_backward(int64_t outer, int64_t count, int64_t inner, const int3
            READS(s.saved, results), WRITES(s.y, s.results));
 }
 
-static void dot_rows(int64_t rows, int64_t count, const float *a, const float *b, float *y)
+int64_t dot_rows_scratch(int64_t rows, int64_t count)
+{
+    const int64_t pieces = ceiling(count > 0 ? count : 1, PIECE);
+    return pieces > 1 ? rows * pieces * (int64_t)sizeof(double) : 0;
+}
+
+void dot_rows(int64_t rows, int64_t count, const float *a, const float *b, float *y)
 {
     sum_rows(true, false, rows, count, a, b, y);
 }

@@ -4,6 +4,7 @@
 #ifndef SIEVE_DATA_BATCH_H
 #define SIEVE_DATA_BATCH_H
 
+#include "core/kernels.h"
 #include "core/random.h"
 #include "data/dataset.h"
 
@@ -17,5 +18,12 @@ void epoch_order(RandomKey key, const uint32_t *samples, int64_t count, uint32_t
 void batch_fill(const Dataset *dataset, const uint32_t *indices, int64_t count,
                 Augmentation augmentation, RandomKey key, int64_t first_position, float *images,
                 int32_t *labels);
+
+// Its parts, for devices that hold the data set's images: what is drawn for the batch_images kernel
+// (core/kernels.h), and the labels.
+BatchShape batch_shape(const Dataset *dataset, int64_t count);
+void batch_poses(const Dataset *dataset, const uint32_t *indices, int64_t count,
+                 Augmentation augmentation, RandomKey key, int64_t first_position, ImagePose *poses,
+                 int32_t *labels);
 
 #endif

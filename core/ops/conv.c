@@ -66,7 +66,7 @@ static void conv2d_backward(Node *node)
 
 // db_i = sum of dY_i's rows; for dW_i see core/cpu/kernels/conv_norms.c.
 static void add_sample_norms(const Node *node, const ConvShape *shape, const float *dy,
-                             double *squares)
+                             float *squares)
 {
     const Tensor *x = node->inputs[0], *bias = node->inputs[2];
     Tape *tape = node->output->tape;
@@ -75,16 +75,16 @@ static void add_sample_norms(const Node *node, const ConvShape *shape, const flo
     float *norms = tape_allocate(tape, batch * 4);
     if (node->inputs[1]->needs_grad) {
         kernels->conv2d_weight_norms(shape, x->data, dy, norms);
-        for (int64_t i = 0; i < batch; i++) squares[i] += (double)norms[i];
+        kernels->accumulate(batch, 1, norms, squares);
     }
     if (!bias || !bias->needs_grad) return;
     float *sums = tape_allocate(tape, batch * channels * 4);
     kernels->sum(batch, shape->out_height * shape->out_width, channels, dy, sums);
     kernels->dot_rows(batch, channels, sums, sums, norms);
-    for (int64_t i = 0; i < batch; i++) squares[i] += (double)norms[i];
+    kernels->accumulate(batch, 1, norms, squares);
 }
 
-static void conv2d_sample_norms(Node *node, double *squares)
+static void conv2d_sample_norms(Node *node, float *squares)
 {
     add_sample_norms(node, node->saved, node->output->grad, squares);
 }
@@ -207,7 +207,7 @@ static void conv_pool_backward(Node *node)
     grad_end(node, 2);
 }
 
-static void conv_pool_sample_norms(Node *node, double *squares)
+static void conv_pool_sample_norms(Node *node, float *squares)
 {
     const Pooled *saved = node->saved;
     const ConvShape *s = &saved->shape.conv;

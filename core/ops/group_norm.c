@@ -46,7 +46,7 @@ static void group_norm_backward(Node *node)
     }
 }
 
-static void group_norm_sample_norms(Node *node, double *squares)
+static void group_norm_sample_norms(Node *node, float *squares)
 {
     GroupNorm *norm = node->saved;
     const GroupNormShape *s = &norm->shape;
@@ -58,7 +58,7 @@ static void group_norm_sample_norms(Node *node, double *squares)
     for (int i = 1; i < 3; i++) {
         if (!node->inputs[i]->needs_grad) continue;
         tape_kernels(tape)->dot_rows(s->batch, s->channels, samples[i], samples[i], norms);
-        for (int64_t n = 0; n < s->batch; n++) squares[n] += (double)norms[n];
+        tape_kernels(tape)->accumulate(s->batch, 1, norms, squares);
     }
 }
 

@@ -72,7 +72,7 @@ static void linear_backward(Node *node)
 }
 
 // dW_i = x_i^T dy_i has rank one: ||dW_i||^2 = ||x_i||^2 ||dy_i||^2,   ||db_i||^2 = ||dy_i||^2
-static void linear_sample_norms(Node *node, double *squares)
+static void linear_sample_norms(Node *node, float *squares)
 {
     const Tensor *x = node->inputs[0], *y = node->output;
     const Kernels *kernels = tape_kernels(y->tape);
@@ -80,10 +80,11 @@ static void linear_sample_norms(Node *node, double *squares)
     float *of_x = tape_allocate(y->tape, rows * 4), *of_dy = tape_allocate(y->tape, rows * 4);
     kernels->dot_rows(rows, x->shape[1], x->data, x->data, of_x);
     kernels->dot_rows(rows, y->shape[1], y->grad, y->grad, of_dy);
-    double weight = node->inputs[1]->needs_grad,
-           bias = node->inputs[2] && node->inputs[2]->needs_grad;
-    for (int64_t i = 0; i < rows; i++)
-        squares[i] += (double)of_dy[i] * (weight * (double)of_x[i] + bias);
+    const float weight = node->inputs[1]->needs_grad ? 1 : 0;
+    const float bias = node->inputs[2] && node->inputs[2]->needs_grad ? 1 : 0;
+    kernels->unary(UNARY_AFFINE, weight, bias, rows, of_x, of_x);
+    kernels->binary(BINARY_MUL, &(Broadcast){1, {rows}, {1}, {1}}, of_x, of_dy, of_x);
+    kernels->accumulate(rows, 1, of_x, squares);
 }
 
 Tensor *linear(Tensor *x, Tensor *weight, Tensor *bias)

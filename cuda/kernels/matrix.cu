@@ -52,7 +52,7 @@ DEVICE void copy_in(const int vector, float *shared, const float *global, bool i
 
 typedef struct Gather {
     int ty, tx, channel;                // tap and channel: of k, or of the fixed row
-    int k;                              // next tile's k of this thread
+    int k, end;                         // next tile's first k; where this block's part of k ends
     int y[MOST_COPIES], x[MOST_COPIES]; // along k: the pixel's place in its image;
     int base[MOST_COPIES];              // .. along m: (row, column, image) of pixel k
 } Gather;
@@ -115,7 +115,7 @@ DEVICE void copy_a_along_k(const MatrixArguments *a, const Plan *plan, const Gat
     UNROLL for (int i = 0; i < MOST_COPIES; i++)
     {
         if (i >= copies_of(plan)) break;
-        const bool inside = g->k + k < a->k &&
+        const bool inside = g->k + k < g->end &&
                             (unsigned)(g->y[i] + dy) < (unsigned)a->image_height &&
                             (unsigned)(g->x[i] + dx) < (unsigned)a->image_width;
         copy_in(plan->vector, tile + place(true, plan->tile, line_of(plan, true, i), k),
@@ -133,7 +133,7 @@ DEVICE void copy_a_along_m(const MatrixArguments *a, const Plan *plan, int first
         if (i >= copies_of(plan)) break;
         const int line = line_of(plan, false, i);
         const int y = g->y[i] * a->step + dy, x = g->x[i] * a->step + dx;
-        const bool inside = g->k + line < a->k && first_m + m < a->m &&
+        const bool inside = g->k + line < g->end && first_m + m < a->m &&
                             (unsigned)y < (unsigned)a->image_height &&
                             (unsigned)x < (unsigned)a->image_width;
         const int at =
@@ -153,7 +153,7 @@ DEVICE void copy_b_along_k(const MatrixArguments *a, const Plan *plan, int first
     {
         if (i >= copies_of(plan)) break;
         const int line = line_of(plan, true, i), n = first_n + line;
-        const bool inside = g->k + k < a->k && n < a->n;
+        const bool inside = g->k + k < g->end && n < a->n;
         copy_in(plan->vector, tile + place(true, plan->tile, line, k),
                 a->b + (inside ? (tap * a->n + n) * a->b_stride + g->channel : 0), inside);
     }
@@ -167,7 +167,7 @@ DEVICE void copy_b_along_n(const MatrixArguments *a, const Plan *plan, int first
     {
         if (i >= copies_of(plan)) break;
         const int line = line_of(plan, false, i), k = g->k + line;
-        const bool inside = k < a->k && first_n + n < a->n;
+        const bool inside = k < g->end && first_n + n < a->n;
         copy_in(plan->vector, tile + place(false, plan->tile, n, line),
                 a->b + (inside ? k * a->b_stride + first_n + n : 0), inside);
     }
@@ -362,7 +362,7 @@ DEVICE float finish(const MatrixArguments *a, const float *row, int n, float sum
 
 DEVICE void write_result(const MatrixArguments *a, float *row, int n, float sum)
 {
-    if (n < a->n) row[n] = a->splits > 1 ? sum : finish(a, row, n, sum);
+    if (n < a->n) row[n] = a->partial ? sum : finish(a, row, n, sum);
 }
 
 DEVICE void write_tiles(const MatrixArguments *a, int row, int column, int down, float (*sums)[4])
@@ -373,7 +373,7 @@ DEVICE void write_tiles(const MatrixArguments *a, int row, int column, int down,
         if (i >= 2 * down) break;
         const int m = row + 8 * i + g;
         if (m >= a->m) continue;
-        float *to = a->splits > 1 ? a->partial + ((int64_t)blockIdx.z * a->m + m) * a->n
+        float *to = a->partial ? a->partial + ((int64_t)blockIdx.z * a->m + m) * a->n
                                   : a->c + row_place(a, m);
         UNROLL for (int j = 0; j < TILES_ACROSS; j++)
         {
@@ -391,13 +391,15 @@ DEVICE void multiply(const MatrixArguments *a, const Plan *plan)
     const int first_m = (int)blockIdx.x * plan->tile, first_n = (int)blockIdx.y * plan->tile;
     const int warp = (int)threadIdx.x / WARP, warps_across = plan->tile / 32;
     const int row = warp / warps_across * 16 * down, column = warp % warps_across * 32;
-    const int all = (a->k + TILE_K - 1) / TILE_K, begin = (int)blockIdx.z * a->tiles_per_split;
-    const int tiles = all - begin < a->tiles_per_split ? all - begin : a->tiles_per_split;
+    const int begin = (int)blockIdx.z * a->split_k, left = a->k - begin;
+    const int length = left < a->split_k ? left : a->split_k;
+    const int tiles = (length + TILE_K - 1) / TILE_K;
     float sums[TILES_ACROSS * TILES_ACROSS][4];
     Gather gather;
     UNROLL for (int i = 0; i < TILES_ACROSS * TILES_ACROSS; i++)
         UNROLL for (int r = 0; r < 4; r++) if (i < down * TILES_ACROSS) sums[i][r] = 0;
-    start_gather(a, plan, first_m, begin * TILE_K, &gather);
+    gather.end = begin + length;
+    start_gather(a, plan, first_m, begin, &gather);
     for (int i = 1 - STAGES, next = 0, now = 0; i < tiles; i++) {
         if (i >= 0) {
             copy_async_wait(STAGES - 2);

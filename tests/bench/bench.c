@@ -1,7 +1,7 @@
 // bench [--device cuda|emulated [--precision exact|tf32|bf16]] [PREFIX [THREADS]]
 // Times of the workloads of shared/bench/torch_bench.py, under the same names: one line "NAME
 // milliseconds ms" each (median), with GFLOP/s for single operators. Batch 128 throughout. On a device
-// each workload is recorded and replayed as a graph, and there are the times of memory-bound
+// each workload is one graph, and there are the times of memory-bound
 // kernels in GB/s as well. `bench peak` measures what one core can do at most, in multiply-adds
 // and in the kernel's own tile.
 #include <stdio.h>
@@ -18,7 +18,7 @@
 #include "optim/optimizer.h"
 #include "optim/private.h"
 
-enum { BATCH = 128, RUNS = 9, WARM = 2 };
+enum { BATCH = 128, RUNS = 9, WARM = 2, WARM_ON_DEVICE = 5 };
 
 static double now(void)
 {
@@ -35,19 +35,23 @@ static int ascending(const void *a, const void *b)
 
 static const Kernels *kernels; // of the device that is measured
 
+// On a device each run is one graph, like a step of a training.
+static void run_once(void (*body)(void *), void *context, DeviceGraph *graph)
+{
+    if (graph) device_begin();
+    body(context);
+    if (graph) device_end(graph);
+    device_wait();
+}
+
 static double median(void (*body)(void *), void *context)
 {
     double times[RUNS];
-    for (int i = 0; i < WARM; i++) body(context);
-    DeviceGraph *graph = kernels->memory ? device_record(body, context) : NULL;
-    device_wait();
+    DeviceGraph *graph = kernels->memory ? device_graph_create() : NULL;
+    for (int i = 0; i < (graph ? WARM_ON_DEVICE : WARM); i++) run_once(body, context, graph);
     for (int i = 0; i < RUNS; i++) {
         double start = now();
-        if (graph)
-            device_replay(graph);
-        else
-            body(context);
-        device_wait();
+        run_once(body, context, graph);
         times[i] = now() - start;
     }
     device_graph_free(graph);

@@ -120,7 +120,8 @@ static double *one_at_a_time(const Network *net, double bound, double *norms)
 static void clipped_gradients_are_those_of_the_plain_loop(void)
 {
     Network net = network_create(cpu_kernels());
-    double wanted_norms[SAMPLES], norms[SAMPLES];
+    double wanted_norms[SAMPLES];
+    float norms[SAMPLES];
     free(one_at_a_time(&net, 1, wanted_norms));
     // Bounds below every norm, above every norm, and among them.
     double middle = (wanted_norms[0] + wanted_norms[1]) / 2, bounds[] = {.1, middle, 1e6};
@@ -130,8 +131,8 @@ static void clipped_gradients_are_those_of_the_plain_loop(void)
         backward_clipped(loss_of(&net, 0, SAMPLES), SAMPLES, bounds[b], norms);
         float *seen = gradients(&net, &count);
         for (int s = 0; s < SAMPLES; s++)
-            check(fabs(norms[s] - wanted_norms[s]) < 1e-5 * wanted_norms[s],
-                  "sample %d: norm %.9g, not %.9g", s, norms[s], wanted_norms[s]);
+            check(fabs((double)norms[s] - wanted_norms[s]) < 1e-5 * wanted_norms[s],
+                  "sample %d: norm %.9g, not %.9g", s, (double)norms[s], wanted_norms[s]);
         for (int64_t k = 0; k < count; k++) {
             largest = fmax(largest, fabs(wanted[k]));
             error = fmax(error, fabs((double)seen[k] - wanted[k]));

@@ -105,24 +105,47 @@ EXPORT(cuFuncSetAttribute, (Handle function, int attribute, int value))
     (void)function;
     return attribute != 8 || value > 227 * 1024;
 }
+typedef struct NodeParameters {
+    Handle function;
+    unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, shared;
+    void **arguments, **extra;
+} NodeParameters;
+
+static int fits(const NodeParameters *p)
+{
+    return p->function && p->grid_x > 0 && p->grid_y > 0 && p->grid_y < 65536 && p->grid_z > 0 &&
+           p->grid_z < 65536 && p->block_x > 0 && p->block_x <= 1024 && p->block_y == 1 &&
+           p->block_z == 1 && p->shared <= 227 * 1024 && p->arguments && p->arguments[0] &&
+           !p->extra;
+}
 EXPORT(cuLaunchKernel, (Handle function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
                         unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared,
                         Handle stream, void **arguments, void **extra))
 {
-    const int fits = function && grid_x > 0 && grid_y > 0 && grid_y < 65536 && grid_z > 0 &&
-                     grid_z < 65536 && block_x > 0 && block_x <= 1024 && block_y == 1 &&
-                     block_z == 1 && shared <= 227 * 1024 && stream == (Handle)2 && arguments &&
-                     arguments[0] && !extra;
-    return has("launch fails") ? 700 : fits ? 0 : 1;
+    const NodeParameters p = {function, grid_x,  grid_y, grid_z,    block_x,
+                              block_y,  block_z, shared, arguments, extra};
+    return has("launch fails") ? 700 : fits(&p) && stream == (Handle)2 ? 0 : 1;
 }
-EXPORT(cuStreamBeginCapture_v2, (Handle stream, int mode))
-{
-    return stream != (Handle)2 || mode != 1;
-}
-EXPORT(cuStreamEndCapture, (Handle stream, Handle *graph))
+EXPORT(cuGraphCreate, (Handle * graph, unsigned flags))
 {
     *graph = (Handle)3;
-    return stream != (Handle)2;
+    return flags != 0;
+}
+// Nodes are numbered from 100 on, and each hangs on the one before.
+static uintptr_t last_node;
+EXPORT(cuGraphAddKernelNode, (Handle * node, Handle graph, const Handle *before, size_t count,
+                              const NodeParameters *parameters))
+{
+    const int first = count == 0 && !before;
+    if (!first && (count != 1 || (uintptr_t)*before != last_node)) return 1;
+    last_node = first ? 100 : last_node + 1;
+    *node = (Handle)last_node;
+    return graph != (Handle)3 || !fits(parameters);
+}
+EXPORT(cuGraphExecKernelNodeSetParams,
+       (Handle executable, Handle node, const NodeParameters *parameters))
+{
+    return executable != (Handle)4 || (uintptr_t)node < 100 || !fits(parameters);
 }
 EXPORT(cuGraphInstantiateWithFlags, (Handle * executable, Handle graph, unsigned long long flags))
 {

@@ -68,18 +68,22 @@ static void every_kernel_has_its_text(void)
 #define IN_REDUCE(name) has(PTX_REDUCE, #name);
 #define IN_LOSS(name) has(PTX_LOSS, #name);
 #define IN_NORM(name) has(PTX_NORM, #name);
+#define IN_GROUP_NORM(name) has(PTX_GROUP_NORM, #name);
 #define IN_POOL(name) has(PTX_POOL, #name);
 #define IN_RESAMPLE(name) has(PTX_RESAMPLE, #name);
 #define IN_NOISE(name) has(PTX_NOISE, #name);
+#define IN_DATA(name) has(PTX_DATA, #name);
 #define IN_OPTIMIZER(name) has(PTX_OPTIMIZER, #name);
 #define IN_MATRIX(name) has(PTX_MATRIX, #name);
     KERNELS_OF_ELEMENTWISE(IN_ELEMENTWISE)
     KERNELS_OF_REDUCE(IN_REDUCE)
     KERNELS_OF_LOSS(IN_LOSS)
     KERNELS_OF_NORM(IN_NORM)
+    KERNELS_OF_GROUP_NORM(IN_GROUP_NORM)
     KERNELS_OF_POOL(IN_POOL)
     KERNELS_OF_RESAMPLE(IN_RESAMPLE)
     KERNELS_OF_NOISE(IN_NOISE)
+    KERNELS_OF_DATA(IN_DATA)
     KERNELS_OF_OPTIMIZER(IN_OPTIMIZER)
     KERNELS_OF_MATRIX(IN_MATRIX)
 }

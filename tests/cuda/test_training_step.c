@@ -34,7 +34,8 @@ typedef struct Training {
     Classifier *classifier;
     Optimizer *optimizer;
     Tensor *images, *labels;
-    Trace *trace; // NULL, or where the loss goes
+    Trace *trace;  // NULL, or where the loss goes
+    uint32_t step; // its number
 } Training;
 
 static Training training_create(const char *model, int64_t batch, int64_t side, int64_t channels,
@@ -69,10 +70,9 @@ static void training_free(Training *t)
 }
 
 // With dropout: its masks must agree.
-static void step(void *context)
+static void step(Training *t)
 {
-    Training *t = context;
-    Mode mode = {.training = true, .key = {7, 5, 0}};
+    Mode mode = {.training = true, .key = {7, 5, t->step}};
     Tensor *loss = cross_entropy(classify(t->classifier, tape_input(t->tape, t->images), mode),
                                  tape_input(t->tape, t->labels));
     backward(loss);
@@ -172,9 +172,10 @@ static void any_order_of_threads_gives_the_same_bits(void)
     same_bits(&first, &second);
 }
 
-// One step to find out how much memory is wanted, then two more: one by one, or replayed.
-static void a_recorded_step_is_replayed_to_the_same_bits(void)
+// Steps whose learning rate, dropout mask, corrections and images change: one by one, and as graphs.
+static void steps_as_graphs_end_in_the_same_bits(void)
 {
+    enum { STEPS = 6 };
     Error error = {0};
     const Kernels *device = device_kernels("emulated", PRECISION_TF32, &error);
     if (!device) {
@@ -182,19 +183,46 @@ static void a_recorded_step_is_replayed_to_the_same_bits(void)
         return;
     }
     Trace traces[2] = {{0}, {0}};
-    for (int recorded = 0; recorded < 2; recorded++) {
+    for (int graphs = 0; graphs < 2; graphs++) {
+        DeviceGraph *graph = device_graph_create();
         Training t = training_create("mnist-ia", 2, 28, 1, device);
-        for (int i = 0; i < (recorded ? 2 : 4); i++) step(&t);
-        if (recorded) {
-            DeviceGraph *graph = device_record(step, &t);
-            device_replay(graph);
-            device_replay(graph);
-            device_graph_free(graph);
+        for (t.step = 0; t.step < STEPS; t.step++) {
+            t.optimizer->learning_rate = 0.1f / (float)(t.step + 1);
+            if (graphs) device_begin();
+            step(&t);
+            if (graphs) device_end(graph);
         }
-        append_state(&traces[recorded], &t);
+        check(device_graphs(graph) == graphs, "%d graphs", device_graphs(graph));
+        append_state(&traces[graphs], &t);
         training_free(&t);
+        device_graph_free(graph);
     }
     same_bits(&traces[0], &traces[1]);
+}
+
+// A step that reads what it computed is none for a graph, but a right one.
+static void a_step_may_read_in_its_middle(void)
+{
+    Error error = {0};
+    const Kernels *device = device_kernels("emulated", PRECISION_EXACT, &error);
+    if (!device) {
+        skip("%s", error.message);
+        return;
+    }
+    DeviceGraph *graph = device_graph_create();
+    Tensor *x = tensor_create(SHAPE(1));
+    tensor_move(x, device->memory);
+    for (int i = 0; i < 4; i++) {
+        device_begin();
+        device->fill(1, (float)i, x->data);
+        check(tensor_value(x) == (float)i, "%g, not %d", (double)tensor_value(x), i);
+        device->accumulate(1, 2, x->data, x->data);
+        device_end(graph);
+        check(tensor_value(x) == 3 * (float)i, "%g, not %d", (double)tensor_value(x), 3 * i);
+    }
+    check(device_graphs(graph) == 0, "%d graphs", device_graphs(graph));
+    tensor_free(x);
+    device_graph_free(graph);
 }
 
 int main(int argc, char **argv)
@@ -202,8 +230,8 @@ int main(int argc, char **argv)
     static const Test tests[] = {
         {"mnist_ia_takes_the_processors_step", mnist_ia_takes_the_processors_step},
         {"any_order_of_threads_gives_the_same_bits", any_order_of_threads_gives_the_same_bits},
-        {"a_recorded_step_is_replayed_to_the_same_bits",
-         a_recorded_step_is_replayed_to_the_same_bits},
+        {"steps_as_graphs_end_in_the_same_bits", steps_as_graphs_end_in_the_same_bits},
+        {"a_step_may_read_in_its_middle", a_step_may_read_in_its_middle},
         {"preact_resnet18_takes_the_processors_step", preact_resnet18_takes_the_processors_step},
     };
     return TESTS_RUN(tests);

@@ -16,6 +16,7 @@ void KERNEL(enter_group_norm)(Kernels *table);
 void KERNEL(enter_pool)(Kernels *table);
 void KERNEL(enter_resample)(Kernels *table);
 void KERNEL(enter_noise)(Kernels *table);
+void KERNEL(enter_data)(Kernels *table);
 void KERNEL(enter_optimizer)(Kernels *table);
 
 // noise.c: dropout in place of elements first .. first+count-1 of an array, by the calling thread

@@ -24,5 +24,6 @@ void KERNEL(enter_all)(Kernels *table, ConvPath path)
     KERNEL(enter_pool)(table);
     KERNEL(enter_resample)(table);
     KERNEL(enter_noise)(table);
+    KERNEL(enter_data)(table);
     KERNEL(enter_optimizer)(table);
 }
