@@ -299,6 +299,31 @@ static void image_kernels(void)
     }
 }
 
+// ---- data.c
+// -------------------------------------------------------------------------------
+
+static void data_case(const Run *run, const int64_t *size)
+{
+    enum { COUNT = 9, SAMPLES = 4, HEIGHT = 11, WIDTH = 13 };
+    const BatchShape shape = {COUNT, SAMPLES, HEIGHT, WIDTH, size[0]};
+    static uint8_t stored[SAMPLES * HEIGHT * WIDTH * 3];
+    ImagePose poses[COUNT];
+    int32_t index[COUNT];
+    for (size_t i = 0; i < sizeof stored; i++) stored[i] = (uint8_t)random_word(KEY, i);
+    for (int i = 0; i < COUNT; i++) {
+        index[i] = i * 3 % SAMPLES;
+        poses[i] = (ImagePose){index[i], i - 4, 3 - i, .8f, .6f, i % 2, i / 2 % 2, {0}};
+    }
+    run->kernels->batch_images(&shape, stored, poses, run->out[0]);
+    run->kernels->gather_rows(COUNT, 100 * size[0], index, SAMPLES, inputs[1], run->out[1]);
+}
+
+static void data_kernels(void)
+{
+    EVERYWHERE(data_case, 1);
+    EVERYWHERE(data_case, 3);
+}
+
 // ---- noise.c, optimizer.c
 // ------------------------------------------------------------------------
 
@@ -343,6 +368,7 @@ int main(int argc, char **argv)
         {"elementwise_kernels_have_the_same_bits", elementwise_kernels},
         {"reducing_kernels_have_the_same_bits", reducing_kernels},
         {"image_kernels_have_the_same_bits", image_kernels},
+        {"data_kernels_have_the_same_bits", data_kernels},
         {"noise_and_optimizer_kernels_have_the_same_bits", noise_and_optimizer_kernels},
     };
     fill_inputs();

@@ -77,7 +77,7 @@ static void faults_of_the_driver_are_named(void)
     says("old gpu", check_it, "Fake GPU, compute capability 7.0, 4.0 GiB: compute capability 8.0",
          1);
     says("old driver", check_it,
-         "does not take the kernels of elementwise.ptx: CUDA_ERROR_UNSUPPORTED_PTX_VERSION", 1);
+         "does not take the kernels of data.ptx: CUDA_ERROR_UNSUPPORTED_PTX_VERSION", 1);
     says("no memory", check_it, "MiB of memory left (CUDA_ERROR_OUT_OF_MEMORY)", 1);
     says("launch fails", check_it,
          "CUDA_ERROR_ILLEGAL_ADDRESS (an illegal memory access was encountered)", 1);

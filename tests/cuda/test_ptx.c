@@ -13,10 +13,11 @@ static bool hash_sources(const char *name, char *hex)
 {
     char own[128];
     snprintf(own, sizeof own, "cuda/kernels/%s.cu", name);
-    const char *paths[] = {own, "cuda/kernel.h", "cuda/arguments.h", "core/cpu/vmath.h"};
+    const char *paths[] = {own, "cuda/kernel.h", "cuda/arguments.h", "core/image_pose.h",
+                           "core/cpu/vmath.h"};
     Text all = {0};
     bool ok = true;
-    for (int i = 0; ok && i < 4; i++) {
+    for (int i = 0; ok && i < 5; i++) {
         Bytes bytes = {0};
         Error error = {0};
         ok = check(file_read(paths[i], 1 << 20, &bytes, &error), "%s", error.message);
