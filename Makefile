@@ -63,7 +63,7 @@ $(BUILD)/tests/cuda/fake/libcuda.so.1: tests/cuda/fake_driver.c
 	@$(CC) $(FLAGS) -shared -fPIC -o $@ $<
 
 # Tests that run the program itself.
-$(BUILD)/tests/experiments/test_command_line $(BUILD)/tests/experiments/test_run $(BUILD)/tests/experiments/test_training_cell $(BUILD)/tests/experiments/test_dp_sgd $(BUILD)/tests/experiments/test_baseline_runs $(BUILD)/tests/experiments/test_dba $(BUILD)/tests/experiments/test_hidden_trigger $(BUILD)/tests/experiments/test_image $(BUILD)/tests/experiments/test_value_figures $(BUILD)/tests/experiments/test_natural: $(BUILD)/tests/experiments/program.o | $(BUILD)/sieve
+$(BUILD)/tests/experiments/test_command_line $(BUILD)/tests/experiments/test_run $(BUILD)/tests/experiments/test_training_cell $(BUILD)/tests/experiments/test_dp_sgd $(BUILD)/tests/experiments/test_baseline_runs $(BUILD)/tests/experiments/test_dba $(BUILD)/tests/experiments/test_hidden_trigger $(BUILD)/tests/experiments/test_image $(BUILD)/tests/experiments/test_value_figures $(BUILD)/tests/experiments/test_natural $(BUILD)/tests/cuda/test_device_training: $(BUILD)/tests/experiments/program.o | $(BUILD)/sieve
 
 $(patsubst %,$(BUILD)/tests/data/test_%,gtsrb celeba folder trojai): $(BUILD)/tests/data/picture_files.o
 
@@ -136,7 +136,7 @@ bench-cuda:
 # The GPU's kernels, emulated: all golden cases in every precision and with the threads in another order, and a training step of
 # preact-resnet18. Minutes.
 test-emulated:
-	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/op_check $(filter $(BUILD)/tests/cuda/%,$(TESTS))
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/op_check $(BUILD)/model_check $(filter $(BUILD)/tests/cuda/%,$(TESTS))
 	@BUILD=$(BUILD) tests/cuda/emulated.sh
 
 # Fuzzes the readers of untrusted files, each for FUZZ_SECONDS; needs clang with libFuzzer.

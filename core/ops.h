@@ -57,6 +57,8 @@ Tensor *pad2d(Tensor *x, int64_t left, int64_t right, int64_t top, int64_t botto
 // ways.
 Tensor *flatten_channels_first(Tensor *x);
 Tensor *unflatten_channels_first(Tensor *x, int64_t height, int64_t width, int64_t channels);
+// y[i] = table[rows[i]] along the first dimension, rows int32 (n); without gradient.
+Tensor *gather_rows(Tensor *table, Tensor *rows);
 
 // ---- linear.c ----
 Tensor *matmul(Tensor *a, Tensor *b); // (m,k) (k,n) -> (m,n)

@@ -135,6 +135,20 @@ Tensor *tape_tensor_int(Tape *tape, int rank, const int64_t *shape)
     return tensor;
 }
 
+Tensor *tape_floats(Tape *tape, int rank, const int64_t *shape, const float *values)
+{
+    Tensor *tensor = tape_tensor(tape, rank, shape);
+    tensor_write(tensor, values);
+    return tensor;
+}
+
+Tensor *tape_ints(Tape *tape, int64_t count, const int32_t *values)
+{
+    Tensor *tensor = tape_tensor_int(tape, SHAPE(count));
+    tensor_write(tensor, values);
+    return tensor;
+}
+
 static void require_same_device(const Tape *tape, const Tensor *tensor)
 {
     if (tensor->memory != tape->kernels->memory)

@@ -39,6 +39,11 @@ Tensor *tape_input(Tape *tape, const Tensor *tensor);
 Tensor *tape_tensor(Tape *tape, int rank, const int64_t *shape);
 Tensor *tape_tensor_int(Tape *tape, int rank, const int64_t *shape);
 
+// The same with values of the program's own, which it may change at once: floats of this shape, or
+// count int32.
+Tensor *tape_floats(Tape *tape, int rank, const int64_t *shape, const float *values);
+Tensor *tape_ints(Tape *tape, int64_t count, const int32_t *values);
+
 // x's values cut off from what made them: no gradient flows back.
 Tensor *detach(Tensor *x);
 

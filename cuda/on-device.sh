@@ -1,22 +1,51 @@
 #!/bin/sh
 # Everything that needs a GPU, in one run of under nine minutes on a machine with one: builds with the C compiler alone, then
-# golden cases, random shapes and repeatability in every precision, PTX and memory checks where NVIDIA's tools are, times beside
-# PyTorch's where that is. Each part has its own limit of time and its own lines in the report; a part that fails or runs out of
-# time does not stop the next. usage: cuda/on-device.sh [REPORT] (default build/on-device.txt); ../shared or $SIEVE_SHARED holds
-# golden cases and torch_bench.py. Exit status 0 only if every part passed.
+# golden cases, networks, random shapes and repeatability in every precision, trainings (the same bits twice, and after kill -9),
+# PTX and memory checks where NVIDIA's tools are, times beside PyTorch's where that is, bandwidths. Each part has its own limit of
+# time and its own lines in the report; a part that fails or runs out of time does not stop the next.
+# usage: [DEVICE=cuda] [BENCH_TORCH=python3] cuda/on-device.sh [REPORT] (default build/on-device.txt)
+#        cuda/on-device.sh --train SECONDS ARGUMENTS.. : `sieve train --device cuda ARGUMENTS`, stopped by kill -9 after so long;
+#        the next call goes on from its last checkpoint: a long training in several leases of a machine
+# ../shared or $SIEVE_SHARED holds golden cases, real data and torch_bench.py. Exit status 0 only if every part passed.
 cd "$(dirname "$0")/.." || exit 1
 shared=${SIEVE_SHARED:-../shared}
 export BUILD=${BUILD:-build}
+device=${DEVICE:-cuda}
+scratch=$BUILD/on-device # results of the trainings
 
 # The parts that are more than one command; the script calls itself, so that each has its limit of time.
 case $1 in
 --golden) # PRECISION
-    exec "$BUILD/op_check" --device cuda --precision "$2" "$shared"/golden/ops/*.safetensors
+    exec "$BUILD/op_check" --device "$device" --precision "$2" "$shared"/golden/ops/*.safetensors
     ;;
 --repeatable) # PRECISION: two runs must print the same errors to the last digit: the sums have one order
-    "$BUILD/sieve" ops --device cuda --check --precision "$2" >"$BUILD/first.txt" || exit 1
-    "$BUILD/sieve" ops --device cuda --check --precision "$2" | cmp - "$BUILD/first.txt"
+    "$BUILD/sieve" ops --device "$device" --check --precision "$2" >"$BUILD/first.txt" || exit 1
+    "$BUILD/sieve" ops --device "$device" --check --precision "$2" | cmp - "$BUILD/first.txt"
     exit
+    ;;
+--train) # SECONDS ARGUMENTS..
+    seconds=$2
+    shift 2
+    timeout -s KILL "$seconds" "$BUILD/sieve" train --device "$device" "$@"
+    status=$?
+    [ $status -eq 137 ] && echo "stopped after $seconds s; the same call goes on from the last checkpoint"
+    exit $status
+    ;;
+--same-bits) # ARGUMENTS..: a training twice, and once more killed in its middle and gone on with; the processor's beside it
+    shift
+    rm -rf "$scratch"
+    mkdir -p "$scratch"
+    train="$BUILD/sieve train --quiet --json $scratch/NAME.json --out $scratch/NAME -o $scratch/NAME.safetensors $*"
+    for name in first second; do
+        $(echo "$train" | sed "s,NAME,$name,g") --device "$device" || exit 1
+    done
+    timeout -s KILL 2 $(echo "$train" | sed "s,NAME,killed,g") --device "$device"
+    $(echo "$train" | sed "s,NAME,killed,g") --device "$device" || exit 1
+    cmp "$scratch/first.safetensors" "$scratch/second.safetensors" || exit 1
+    cmp "$scratch/first.safetensors" "$scratch/killed.safetensors" || exit 1
+    $(echo "$train" | sed "s,NAME,cpu,g") || exit 1
+    grep -h '"classifier":' "$scratch/first.json" "$scratch/cpu.json" # seconds: device, processor
+    exit 0
     ;;
 esac
 
@@ -51,23 +80,30 @@ part() { # SECONDS NAME COMMAND...
     if [ $status -eq 0 ]; then say "ok $name"; else say "FAIL $name (status $status)"; failed=$((failed + 1)); fi
 }
 
-say "sieve $(git describe --always --dirty 2>/dev/null) on $(uname -n), $(date -u)"
+have_mnist() { [ -f "$shared/data/mnist/train-images-idx3-ubyte" ] || [ -f "$shared/data/mnist/train-images-idx3-ubyte.gz" ]; }
+
+say "sieve $(git describe --always --dirty 2>/dev/null) on $(uname -n), $(date -u), device $device"
 command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm --format=csv,noheader | tee -a "$report"
 part 120 "build with the C compiler alone" make -j16 all "$BUILD/tests/bench/bench" "$BUILD/tests/cuda/test_ptx"
 "$BUILD/sieve" ops | head -n 2 | tee -a "$report"
-part 60 "PTX" "$BUILD/tests/cuda/test_ptx"
+part 30 "PTX" "$BUILD/tests/cuda/test_ptx"
 for precision in exact tf32 bf16; do
-    part 60 "random shapes, $precision" "$BUILD/sieve" ops --device cuda --check --precision $precision
-    [ -d "$shared/golden/ops" ] && part 90 "golden cases, $precision" cuda/on-device.sh --golden $precision
+    part 40 "random shapes, $precision" "$BUILD/sieve" ops --device "$device" --check --precision $precision
+    [ -d "$shared/golden/ops" ] && part 60 "golden cases, $precision" cuda/on-device.sh --golden $precision
 done
+[ -d "$shared/golden/models" ] && part 60 "golden networks" "$BUILD/model_check" --device "$device" "$shared"/golden/models/*.safetensors
 part 30 "the same bits on every run" cuda/on-device.sh --repeatable tf32
+part 60 "trainings: the same bits twice and after kill -9" cuda/on-device.sh --same-bits --data digits --attack badnet+ --precision tf32
+part 60 "attack and filters" "$BUILD/sieve" run --device "$device" --precision tf32 --data digits --attack badnet+ --defense vif,aif --quiet --out "$scratch/run"
+part 40 "private SGD" "$BUILD/sieve" run --device "$device" --data digits --attack badnets --defense dp-sgd --set dp-sgd.epochs=2 --quiet --out "$scratch/run"
+have_mnist && part 60 "MNIST" "$BUILD/sieve" train --device "$device" --precision tf32 --data mnist --data-dir "$shared/data" --attack badnet+ --scale paper --set classifier.epochs=5 -o "$scratch/mnist.safetensors" --out "$scratch/run"
 if command -v compute-sanitizer >/dev/null; then
-    part 60 "compute-sanitizer memcheck" compute-sanitizer --error-exitcode 9 --tool memcheck "$BUILD/sieve" ops --device cuda --check
-    part 60 "compute-sanitizer racecheck" compute-sanitizer --error-exitcode 9 --tool racecheck "$BUILD/sieve" ops --device cuda --check
+    part 50 "compute-sanitizer memcheck" compute-sanitizer --error-exitcode 9 --tool memcheck "$BUILD/sieve" ops --device "$device" --check
+    part 50 "compute-sanitizer racecheck" compute-sanitizer --error-exitcode 9 --tool racecheck "$BUILD/sieve" ops --device "$device" --check
 else
     say "skipped compute-sanitizer: not installed"
 fi
-part 200 "times" tests/bench/compare-cuda.sh
+part 200 "times and bandwidths" tests/bench/compare-cuda.sh
 say ""
 say "$failed parts failed, $(($(date +%s) - started)) s"
 [ $failed -eq 0 ]

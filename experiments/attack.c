@@ -41,11 +41,38 @@ bool attack_create(Attack *attack, Error *error)
     return !attack->method->create || attack->method->create(attack, error);
 }
 
-void attack_free(Attack *attack)
+void attack_clear(Attack *attack)
 {
     if (attack->method && attack->method->free) attack->method->free(attack);
+    for (int i = 0; i < attack->constant_count; i++) tensor_free(attack->constants[i]);
+    attack->triggers = NULL;
+    attack->network_count = attack->constant_count = 0;
+}
+
+void attack_free(Attack *attack)
+{
+    attack_clear(attack);
     json_free(attack->settings);
     *attack = (Attack){0};
+}
+
+Tensor *attack_constant(Attack *attack, int rank, const int64_t *shape)
+{
+    if (attack->constant_count == ATTACK_MAX_CONSTANTS)
+        panic("an attack with more than %d constants", ATTACK_MAX_CONSTANTS);
+    Tensor *constant = tensor_create(rank, shape);
+    attack->constants[attack->constant_count++] = constant;
+    return constant;
+}
+
+void attack_move(Attack *attack, const Kernels *kernels)
+{
+    for (int i = 0; i < attack->constant_count; i++)
+        tensor_move(attack->constants[i], kernels->memory);
+    for (int i = 0; i < attack->network_count; i++) {
+        parameters_move(attack->networks[i].parameters, kernels->memory);
+        optimizer_move(attack->networks[i].optimizer, kernels);
+    }
 }
 
 bool attack_plants_trojan(const Attack *attack)
@@ -78,6 +105,16 @@ Tensor *inject(Tensor *x, Trigger rho)
     return add(multiply(affine(-1, rho.mask, 1), x), multiply(rho.mask, rho.pattern));
 }
 
+Tensor *draw_rows(Tensor *images, Draws draws, const char *name, uint32_t count)
+{
+    int64_t n = images->shape[0];
+    int32_t *rows = tape_allocate_host(images->tape, n * (int64_t)sizeof *rows);
+    RandomKey key = draws.key;
+    key.purpose ^= random_purpose(name);
+    for (int64_t i = 0; i < n; i++) rows[i] = (int32_t)random_below(key, draws.indices[i], count);
+    return tape_ints(images->tape, n, rows);
+}
+
 // ---- poisoning image by image ----
 
 // Some images of a batch: their places in it.
@@ -92,7 +129,7 @@ static Share share_of(const Step *step, double low, double high)
     RandomKey coin = step->key;
     coin.purpose ^= random_purpose("poison");
     int64_t n = step->images->shape[0];
-    Share share = {0, tape_allocate(step->tape, n * (int64_t)sizeof(uint32_t))};
+    Share share = {0, tape_allocate_host(step->tape, n * (int64_t)sizeof(uint32_t))};
     for (uint32_t i = 0; i < (uint32_t)n; i++) {
         double side = (double)random_uniform(coin, i);
         if (side >= low && side < high) share.places[share.count++] = i;
@@ -101,23 +138,31 @@ static Share share_of(const Step *step, double low, double high)
 }
 
 // The images at these places moved on by `shift`, around the batch's end.
-static Tensor *gather(const Step *step, Share share, int64_t shift)
+static Tensor *images_at(const Step *step, Share share, int64_t shift)
 {
-    const Tensor *x = step->images;
-    int64_t size = x->count / x->shape[0];
-    Tensor *y = tape_tensor(step->tape, SHAPE(share.count, x->shape[1], x->shape[2], x->shape[3]));
+    const int32_t n = (int32_t)step->images->shape[0];
+    int32_t *rows = tape_allocate_host(step->tape, share.count * (int64_t)sizeof *rows);
     for (int64_t i = 0; i < share.count; i++)
-        memcpy(y->data + i * size, x->data + (share.places[i] + shift) % x->shape[0] * size,
-               sizeof(float) * (size_t)size);
-    return y;
+        rows[i] = (int32_t)((share.places[i] + (uint32_t)shift) % (uint32_t)n);
+    return gather_rows(step->images, tape_ints(step->tape, share.count, rows));
 }
 
-static void scatter(const Step *step, Share share, const Tensor *y)
+// The batch with changed images in their places: rows of the batch and of what was made of it.
+static Tensor *put_back(const Step *step, Share trojan, Tensor *stamped, Share decoy,
+                        Tensor *decoys)
 {
-    Tensor *x = step->images;
-    int64_t size = x->count / x->shape[0];
-    for (int64_t i = 0; i < share.count; i++)
-        memcpy(x->data + share.places[i] * size, y->data + i * size, sizeof(float) * (size_t)size);
+    Tensor *parts[3] = {step->images};
+    int count = 1;
+    if (stamped) parts[count++] = stamped;
+    if (decoys) parts[count++] = decoys;
+    if (count == 1) return step->images;
+    const int64_t n = step->images->shape[0];
+    int32_t *rows = tape_allocate_host(step->tape, n * (int64_t)sizeof *rows);
+    for (int64_t i = 0; i < n; i++) rows[i] = (int32_t)i;
+    for (int64_t i = 0; i < trojan.count; i++) rows[trojan.places[i]] = (int32_t)(n + i);
+    for (int64_t i = 0; i < decoy.count; i++)
+        rows[decoy.places[i]] = (int32_t)(n + trojan.count + i);
+    return gather_rows(concat(count, parts, 0), tape_ints(step->tape, n, rows));
 }
 
 static PoisonedBatch poison_images(const Attack *attack, const Step *step)
@@ -127,18 +172,18 @@ static PoisonedBatch poison_images(const Attack *attack, const Step *step)
     Share trojan = share_of(step, 0, rate), decoy = share_of(step, rate, rate * (1 + ratio));
     Tensor *stamped = NULL, *decoys = NULL;
     if (trojan.count > 0)
-        stamped = attack->method->stamp(attack, gather(step, trojan, 0),
+        stamped = attack->method->stamp(attack, images_at(step, trojan, 0),
                                         (Draws){step->key, trojan.places});
     if (decoy.count > 0)
-        decoys = attack->method->decoy(attack, gather(step, decoy, 0), gather(step, decoy, 1),
+        decoys = attack->method->decoy(attack, images_at(step, decoy, 0), images_at(step, decoy, 1),
                                        (Draws){step->key, decoy.places});
-    if (stamped) scatter(step, trojan, stamped);
-    if (decoys) scatter(step, decoy, decoys);
-    for (int64_t i = 0; i < trojan.count; i++) {
-        int32_t *label = &step->labels->ints[trojan.places[i]];
-        *label = attack_label(attack, *label);
-    }
-    return (PoisonedBatch){step->images, step->labels, NULL};
+    Tensor *images = put_back(step, trojan, stamped, decoy, decoys);
+    const int64_t n = images->shape[0];
+    int32_t *classes = tape_allocate_host(step->tape, n * (int64_t)sizeof *classes);
+    memcpy(classes, step->classes, (size_t)n * sizeof *classes);
+    for (int64_t i = 0; i < trojan.count; i++)
+        classes[trojan.places[i]] = attack_label(attack, classes[trojan.places[i]]);
+    return (PoisonedBatch){images, tape_ints(step->tape, n, classes), NULL};
 }
 
 PoisonedBatch attack_poison(Attack *attack, const Step *step, double *figures)

@@ -41,6 +41,7 @@ typedef struct AttackMethod {
     Settings training;    // better values for some of the classifier's settings; NULL: none
     bool takes_pictures;  // the user's own as triggers: attack->pictures
     bool takes_extractor; // weights to begin with: attack->extractor
+    bool on_device;       // leaves arrays to kernels: works wherever the classifier is trained
     // Draws the triggers from attack->seed, makes the networks; NULL: nothing to do.
     bool (*create)(Attack *attack, Error *error);
     void (*free)(Attack *attack);
@@ -94,7 +95,7 @@ typedef struct AttackNetwork {
     Optimizer *optimizer;
 } AttackNetwork;
 
-enum { ATTACK_MAX_NETWORKS = 2 };
+enum { ATTACK_MAX_NETWORKS = 2, ATTACK_MAX_CONSTANTS = 2 };
 
 struct Attack {
     const AttackMethod *method;
@@ -112,6 +113,8 @@ struct Attack {
     struct Federation *federation; // who has which training samples, where poison_set divides them
     AttackNetwork networks[ATTACK_MAX_NETWORKS];
     int network_count;
+    Tensor *constants[ATTACK_MAX_CONSTANTS]; // what the triggers are made of, owned
+    int constant_count;
 };
 
 // The table's entry; NULL and a sentence listing the names.
@@ -122,6 +125,13 @@ const AttackMethod *const *attack_methods(int *count); // all of them
 // own).
 bool attack_create(Attack *attack, Error *error);
 void attack_free(Attack *attack);
+void attack_clear(Attack *attack); // of what create made, so that it can be created again
+
+// A constant tensor of this shape for `create` to fill, which goes where the attack goes.
+Tensor *attack_constant(Attack *attack, int rank, const int64_t *shape);
+
+// Moves constants and networks to a device, from where stamp, trigger, decoy and poison then work.
+void attack_move(Attack *attack, const Kernels *kernels);
 
 bool attack_plants_trojan(const Attack *attack); // false: benign training
 
@@ -132,7 +142,7 @@ int attack_pretraining_epochs(const Attack *attack);
 
 // A training batch: each image, with probability `rate`, gets trigger and label; with probability
 // decoy_ratio * rate it becomes a decoy and keeps its label. Draws are keyed by (step->key, place in
-// the batch). The step's own tensors may change. figures: those the method names.
+// the batch). figures: those the method names.
 PoisonedBatch attack_poison(Attack *attack, const Step *step, double *figures);
 
 // The training set under attack, and the truth about it; both stay as they are, truth empty, where
@@ -147,6 +157,9 @@ void attack_search(const Attack *attack, const Classifier *classifier, const Dat
 // 8 bits, and notes it. Labels stay.
 void attack_stamp_samples(const Attack *attack, RandomKey key, const uint32_t *samples,
                           int64_t count, Dataset *train, PoisonTruth *truth);
+
+// For each image a row drawn from 0..count-1 in the stream of this name: int32 (n), for gather_rows.
+Tensor *draw_rows(Tensor *images, Draws draws, const char *name, uint32_t count);
 
 // Eq. 1: (1 - m) x + m p; exactly x where m = 0 and exactly p where m = 1.
 Tensor *inject(Tensor *x, Trigger rho);

@@ -79,6 +79,7 @@ static bool train_defense(Cell *cell, const char *checkpoint, Curves *curves, do
     const Json *set = defense->settings;
     int epochs = defense->method->epochs(defense), points = (int)setting(set, "curve_points");
     TrainingPlan plan = {.label = defense->method->name,
+                         .kernels = classifier_kernels(s->classifier),
                          .dataset = &s->test,
                          .samples = s->split.validation,
                          .sample_count = s->split.validation_count,

@@ -86,7 +86,11 @@ static void add_classes(Safetensors *file, const char *name, int64_t count, cons
 
 static void add_pictures(Safetensors *file, const char *name, const Tensor *images)
 {
-    if (images) safetensors_add(file, name, STORED_F32, 4, images->shape, images->data);
+    if (!images) return;
+    float *values = allocate((size_t)images->count * sizeof *values);
+    tensor_read(images, values);
+    safetensors_add(file, name, STORED_F32, 4, images->shape, values);
+    free(values);
 }
 
 // A mask in as many channels as the images have.
@@ -110,9 +114,7 @@ static void add_sample_pictures(Safetensors *file, const Evaluation *e, const De
     if (batch->trojan)
         add_pictures(file, "filtered_trojan", filter_images(e->filter, batch->trojan));
     if (!defense->method->show) return;
-    Tensor *synthetic = tape_tensor(batch->clean->tape, 4, batch->clean->shape);
-    defense->method->show(defense, e->count, batch->clean->data, synthetic->data);
-    add_pictures(file, "synthetic", synthetic);
+    add_pictures(file, "synthetic", defense->method->show(defense, batch->clean));
 }
 
 bool cell_write_samples(const char *directory, const Evaluation *e, const Defense *defense,
@@ -124,12 +126,14 @@ bool cell_write_samples(const char *directory, const Evaluation *e, const Defens
     few.unfiltered = NULL;
     few.count = choose(e, chosen);
     Safetensors *file = safetensors_create();
-    Tape *tape = tape_create(cpu_kernels());
+    Tape *tape = tape_create(classifier_kernels(e->classifier));
+    ImageStore store = image_store(e->dataset, tape_kernels(tape));
     tape_record(tape, false);
     SampleBatch batch;
-    sample_batch(&few, tape, 0, few.count, !defense, &batch);
+    sample_batch(&few, &store, tape, 0, few.count, !defense, &batch);
     add_sample_pictures(file, &few, defense, &batch);
     tape_free(tape);
+    image_store_free(&store);
     Predictions p = predict(&few);
     add_classes(file, "labels", few.count, p.labels);
     add_classes(file, "prediction_clean", few.count, p.clean);

@@ -44,7 +44,7 @@ static void classifier_step(State *state, const Step *s, double *figures)
     Tensor *logits = classify(t->classifier, batch.images, (Mode){.training = true, .key = s->key});
     Tensor *loss = cross_entropy(logits, batch.labels);
     if (t->attack->method->loss) loss = t->attack->method->loss(t->attack, s, loss);
-    figures[0] = (double)tensor_value(loss);
+    step_figure(s, &figures[0], loss);
     backward(batch.loss ? add(loss, batch.loss) : loss);
     optimizer_step(state->optimizer);
     if (t->attack->method->learn) t->attack->method->learn(t->attack, s);
@@ -135,7 +135,9 @@ bool train_classifier(const ClassifierTraining *t, Curves *curves, double *secon
         &t->classifier->parameters, (Sgd){.learning_rate = (float)setting(set, "learning_rate"),
                                           .momentum = (float)setting(set, "momentum"),
                                           .weight_decay = (float)setting(set, "weight_decay")});
+    optimizer_move(state.optimizer, classifier_kernels(t->classifier));
     TrainingPlan plan = {.label = "classifier",
+                         .kernels = classifier_kernels(t->classifier),
                          .dataset = t->train,
                          .sample_count = t->train->count,
                          .epochs = state.epochs,

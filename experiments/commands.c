@@ -44,15 +44,6 @@ bool outputs_check(const Options *options, Error *error)
     return true;
 }
 
-// Cells are computed on the processor so far; a GPU that is asked for is never silently left out.
-static bool check_device_of_cells(const Options *options, Error *error)
-{
-    if (strcmp(options->device, "cpu") == 0) return true;
-    return device_kernels(options->device, options->precision, error) &&
-           fail(error, "--device %s: classifiers and defenses are trained on the cpu so far",
-                options->device);
-}
-
 static bool write_records(const char *path, const Json *records, Error *error)
 {
     return !path || json_write(path, records->count == 1 ? records->items[0] : records, error);
@@ -104,7 +95,7 @@ int command_run(const Options *options)
             (fail(&error, "run: --defense NAMES is wanted (ip,if,vif,aif,none)"), &error), 2);
     int status = request_check(options, &error);
     if (status) return command_failed(&error, status);
-    if (!check_device_of_cells(options, &error) || !outputs_check(options, &error))
+    if (!request_device(options, &error) || !outputs_check(options, &error))
         return command_failed(&error, 1);
     use_threads(options);
     return run(options, options->defense);
@@ -113,7 +104,7 @@ int command_run(const Options *options)
 int command_demo(const Options *options)
 {
     Error error = {0};
-    if (!check_device_of_cells(options, &error) || !outputs_check(options, &error))
+    if (!request_device(options, &error) || !outputs_check(options, &error))
         return command_failed(&error, 1);
     use_threads(options);
     if (!options->quiet)
@@ -146,7 +137,7 @@ int command_train(const Options *options)
                               2);
     int status = request_check(options, &error);
     if (status) return command_failed(&error, status);
-    if (!check_device_of_cells(options, &error) || !outputs_check(options, &error))
+    if (!request_device(options, &error) || !outputs_check(options, &error))
         return command_failed(&error, 1);
     use_threads(options);
     Subject subject;
@@ -223,7 +214,7 @@ int command_table(const Options *options)
 }
 
 // Every kernel of the device against the processor's.
-static int check_device(const Options *options)
+static int check_kernels(const Options *options)
 {
     enum { ROUNDS = 12 };
     Error error = {0};
@@ -273,7 +264,7 @@ int command_study(const Options *options)
 int command_ops(const Options *options)
 {
     int count;
-    if (options->check) return check_device(options);
+    if (options->check) return check_kernels(options);
     const OperatorInfo *list = operator_list(&count);
     Error error = {0};
     printf("%d operators, each forward and backward on: cpu (%s)", count, cpu_kernels()->name);

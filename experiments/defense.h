@@ -22,9 +22,8 @@ typedef struct DefenseMethod {
     bool (*restore)(Defense *defense, const Safetensors *file, const char *path, Error *error);
     int (*epochs)(const Defense *defense);
     void (*free)(Defense *defense);
-    // Trojan images that the defense itself made up, (count, height, width, channels), for the
-    // report. May be NULL.
-    void (*show)(const Defense *defense, int64_t count, const float *images, float *synthetic);
+    // Trojan images that the defense itself makes up of these, for the report. May be NULL.
+    Tensor *(*show)(const Defense *defense, Tensor *images);
 } DefenseMethod;
 
 struct Defense {

@@ -6,42 +6,40 @@
 #include "core/tape.h"
 #include "data/batch.h"
 
-static Tensor *images_of(const Evaluation *e, Tape *tape, const uint32_t *indices, int64_t count,
-                         Tensor *labels)
+static Tensor *images_of(const ImageStore *store, Tape *tape, const uint32_t *indices,
+                         int64_t count, int32_t *labels)
 {
-    const Dataset *d = e->dataset;
-    Tensor *images = tape_tensor(tape, SHAPE(count, d->height, d->width, d->channels));
-    batch_fill(d, indices, count, (Augmentation){0}, (RandomKey){0}, 0, images->data, labels->ints);
-    return images;
+    return image_batch(store, tape, indices, count, (Augmentation){0}, (RandomKey){0}, 0, labels);
 }
 
 // For each sample another one, drawn from the whole data set.
-static Tensor *other_images(const Evaluation *e, Tape *tape, const uint32_t *indices, int64_t count)
+static Tensor *other_images(const Evaluation *e, const ImageStore *store, Tape *tape,
+                            const uint32_t *indices, int64_t count)
 {
     RandomKey key = {e->seed, random_purpose("test partner"), 0};
     uint64_t size = (uint64_t)e->dataset->count;
     uint32_t others[EVALUATION_BATCH];
+    int32_t labels[EVALUATION_BATCH];
     for (int64_t i = 0; i < count && size > 1; i++)
         others[i] =
             (uint32_t)((indices[i] + 1u + random_below(key, indices[i], (uint32_t)size - 1)) %
                        size);
-    return images_of(e, tape, size > 1 ? others : indices, count,
-                     tape_tensor_int(tape, SHAPE(count)));
+    return images_of(store, tape, size > 1 ? others : indices, count, labels);
 }
 
-void sample_batch(const Evaluation *e, Tape *tape, int64_t first, int64_t count, bool with_trigger,
-                  SampleBatch *batch)
+void sample_batch(const Evaluation *e, const ImageStore *store, Tape *tape, int64_t first,
+                  int64_t count, bool with_trigger, SampleBatch *batch)
 {
     const AttackMethod *method = e->attack->method;
-    *batch = (SampleBatch){.labels = tape_tensor_int(tape, SHAPE(count))};
+    *batch = (SampleBatch){0};
     for (int64_t i = 0; i < count; i++)
         batch->indices[i] = e->samples ? e->samples[first + i] : (uint32_t)(first + i);
-    batch->clean = images_of(e, tape, batch->indices, count, batch->labels);
+    batch->clean = images_of(store, tape, batch->indices, count, batch->labels);
     Draws draws = {{e->seed, random_purpose("test trigger"), 0}, batch->indices};
     if (method->stamp) batch->trojan = method->stamp(e->attack, batch->clean, draws);
     if (method->decoy && !e->filter)
         batch->decoy = method->decoy(e->attack, batch->clean,
-                                     other_images(e, tape, batch->indices, count), draws);
+                                     other_images(e, store, tape, batch->indices, count), draws);
     if (method->trigger && with_trigger)
         batch->trigger = method->trigger(e->attack, batch->clean, draws);
 }
@@ -54,15 +52,15 @@ static Tensor *filtered(const Evaluation *e, Tensor *images)
 static void classes_of(const Evaluation *e, Tensor *images, int32_t *classes)
 {
     Tensor *prediction = argmax(classify(e->classifier, images, (Mode){0}), 1);
-    memcpy(classes, prediction->ints, sizeof(int32_t) * (size_t)prediction->count);
+    tensor_read(prediction, classes);
 }
 
-static void predict_batch(const Evaluation *e, Tape *tape, int64_t first, int64_t count,
-                          Predictions *p)
+static void predict_batch(const Evaluation *e, const ImageStore *store, Tape *tape, int64_t first,
+                          int64_t count, Predictions *p)
 {
     SampleBatch batch;
-    sample_batch(e, tape, first, count, false, &batch);
-    memcpy(p->labels + first, batch.labels->ints, sizeof(int32_t) * (size_t)count);
+    sample_batch(e, store, tape, first, count, false, &batch);
+    memcpy(p->labels + first, batch.labels, sizeof(int32_t) * (size_t)count);
     if (!e->unfiltered) {
         classes_of(e, batch.clean, p->clean + first);
         if (p->trojan) classes_of(e, batch.trojan, p->trojan + first);
@@ -89,13 +87,16 @@ Predictions predict(const Evaluation *e)
                      .filtered_clean = filter ? classes_create(e->count) : NULL,
                      .filtered_trojan = filter && trojan ? classes_create(e->count) : NULL,
                      .decoy = decoy ? classes_create(e->count) : NULL};
-    Tape *tape = tape_create(cpu_kernels());
+    Tape *tape = tape_create(classifier_kernels(e->classifier));
+    ImageStore store = image_store(e->dataset, tape_kernels(tape));
     tape_record(tape, false);
     for (int64_t first = 0; first < e->count; first += EVALUATION_BATCH) {
         int64_t left = e->count - first;
-        predict_batch(e, tape, first, left < EVALUATION_BATCH ? left : EVALUATION_BATCH, &p);
+        predict_batch(e, &store, tape, first, left < EVALUATION_BATCH ? left : EVALUATION_BATCH,
+                      &p);
     }
     tape_free(tape);
+    image_store_free(&store);
     if (e->unfiltered) {
         memcpy(p.clean, e->unfiltered->clean, sizeof(int32_t) * (size_t)p.count);
         if (trojan) memcpy(p.trojan, e->unfiltered->trojan, sizeof(int32_t) * (size_t)p.count);

@@ -55,14 +55,16 @@ enum { EVALUATION_BATCH = 128 };
 // At most EVALUATION_BATCH of the samples, as tensors of the tape. What is drawn for a sample is
 // keyed by the sample itself, so that it carries the same trigger in whatever subset it is measured.
 typedef struct SampleBatch {
-    Tensor *clean, *labels;
+    Tensor *clean;
     Tensor *trojan, *decoy;             // NULL: the attack has none
     Trigger trigger;                    // what the Trojan images carry, only if asked for
     uint32_t indices[EVALUATION_BATCH]; // of the samples in the data set
+    int32_t labels[EVALUATION_BATCH];
 } SampleBatch;
 
-void sample_batch(const Evaluation *evaluation, Tape *tape, int64_t first, int64_t count,
-                  bool with_trigger, SampleBatch *batch);
+// store: of the evaluation's data set, on the tape's device.
+void sample_batch(const Evaluation *evaluation, const ImageStore *store, Tape *tape, int64_t first,
+                  int64_t count, bool with_trigger, SampleBatch *batch);
 
 // F(x) of images (n, height, width, channels) in evaluation mode, clamped to [0, 1].
 Tensor *filter_images(const Filter *filter, Tensor *images);

@@ -10,4 +10,8 @@
 // be read.
 int request_check(const Options *options, Error *error);
 
+// Opens the device that is asked for, if attack and defenses work there; false with a sentence: it is
+// never silently left out.
+bool request_device(const Options *options, Error *error);
+
 #endif

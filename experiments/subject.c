@@ -67,6 +67,10 @@ static Json *classifier_config(const Subject *s, const char *model)
                                              "classifier", o->scale, &o->overrides);
     augmentation_complete(settings, &s->source->augmentation);
     json_set(config, "classifier_settings", settings);
+    if (strcmp(o->device, "cpu") != 0) { // other last bits
+        json_set(config, "device", json_string(o->device));
+        json_set(config, "precision", json_string(o->precision_text));
+    }
     return config;
 }
 
@@ -109,6 +113,8 @@ static void command_text(const Subject *s, const char *defense, Text *text)
     if (o->test_images) text_append(text, " --test-images %lld", (long long)o->test_images);
     if (defense && o->filter) text_append(text, " --filter %s", o->filter);
     text_append(text, " --seed %lld --scale %s", (long long)o->seed, scale_name(o->scale));
+    if (strcmp(o->device, "cpu") != 0)
+        text_append(text, " --device %s --precision %s", o->device, o->precision_text);
     for (int i = 0; i < o->overrides.count; i++)
         text_append(text, " --set %s", o->overrides.texts[i]);
 }
@@ -297,6 +303,10 @@ static bool find_or_train(Subject *s, Error *error)
     classifier_set_mean_std(s->classifier, d->mean, d->std);
     if (s->attack.method->prepare && !s->attack.method->prepare(&s->attack, s->classifier, error))
         return false;
+    const Kernels *kernels = device_kernels(s->options->device, s->options->precision, error);
+    if (!kernels) return false;
+    classifier_move(s->classifier, kernels);
+    attack_move(&s->attack, kernels);
     s->config = classifier_config(s, model);
     char hash[65];
     config_hash(s->config, hash);

@@ -5,45 +5,88 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/error.h"
+#include "cuda/device.h"
 #include "experiments/progress.h"
 
 typedef struct Loop {
     const TrainingPlan *plan;
     const Trainee *trainee;
     Tape *tape;
+    ImageStore store;
+    DeviceGraph *graph; // NULL on the processor
     uint32_t *order;
     Progress progress;
     int64_t steps_per_epoch;
-    double figures[MAX_FIGURES]; // means over the running epoch
+    double (*rows)[MAX_FIGURES]; // [steps_per_epoch]: each step's figures
+    float *kept;                 // the same on the device; NULL on the processor
+    double figures[MAX_FIGURES]; // means over the epoch
     int figure_count;
 } Loop;
+
+static const double ON_DEVICE = INFINITY; // in rows: the value is in kept
+
+void step_figure(const Step *step, double *figure, const Tensor *value)
+{
+    if (!step->kept) {
+        *figure = (double)tensor_value(value);
+        return;
+    }
+    const StridedCopy one = {1, {1}, {1}, {1}};
+    if (value->count != 1) panic("step_figure: %s is not a single value", shape_text(value));
+    tape_kernels(step->tape)->copy(&one, value->data, step->kept + (figure - step->figures));
+    *figure = ON_DEVICE;
+}
+
+static int64_t samples_of_step(const Loop *loop, int64_t number)
+{
+    int64_t left = loop->plan->sample_count - number * loop->plan->batch_size;
+    return left < loop->plan->batch_size ? left : loop->plan->batch_size;
+}
 
 static void run_step(Loop *loop, int epoch, int64_t number)
 {
     const TrainingPlan *plan = loop->plan;
-    int64_t first = number * plan->batch_size, count = plan->sample_count - first;
-    if (count > plan->batch_size) count = plan->batch_size;
-    const Dataset *data = plan->dataset;
+    int64_t first = number * plan->batch_size, count = samples_of_step(loop, number);
+    double *figures = loop->rows[number];
+    int32_t *classes = tape_allocate_host(loop->tape, count * (int64_t)sizeof *classes);
     Step step = {
         .tape = loop->tape,
-        .images = tape_tensor(loop->tape, SHAPE(count, data->height, data->width, data->channels)),
-        .labels = tape_tensor_int(loop->tape, SHAPE(count)),
+        .classes = classes,
         .samples = loop->order + first,
         .key = {plan->seed, plan->purpose, (uint32_t)(epoch * loop->steps_per_epoch + number)},
         .epoch = epoch,
         .number = epoch * loop->steps_per_epoch + number,
-        .total = plan->epochs * loop->steps_per_epoch};
+        .total = plan->epochs * loop->steps_per_epoch,
+        .figures = figures,
+        .kept = loop->kept ? loop->kept + number * MAX_FIGURES : NULL};
     RandomKey augmentation = {plan->seed, plan->purpose ^ random_purpose("augment"),
                               (uint32_t)epoch};
-    batch_fill(data, loop->order + first, count, plan->augmentation, augmentation, first,
-               step.images->data, step.labels->ints);
-    double figures[MAX_FIGURES];
+    step.images = image_batch(&loop->store, loop->tape, step.samples, count, plan->augmentation,
+                              augmentation, first, classes);
+    step.labels = tape_ints(loop->tape, count, classes);
     for (int i = 0; i < MAX_FIGURES; i++)
         figures[i] = NAN; // a step that does not compute a figure leaves a gap in its curve
     loop->trainee->step(loop->trainee->state, &step, figures);
     tape_reset(loop->tape);
-    for (int i = 0; i < loop->figure_count; i++)
-        loop->figures[i] += figures[i] * (double)count / (double)plan->sample_count;
+}
+
+// The means of the figures over the epoch that has just been run.
+static void collect_figures(Loop *loop)
+{
+    const TrainingPlan *plan = loop->plan;
+    const int64_t count = loop->steps_per_epoch * MAX_FIGURES;
+    float *kept = allocate((size_t)count * sizeof *kept);
+    if (loop->kept)
+        loop->store.kernels->memory->to_host(count * (int64_t)sizeof *kept, loop->kept, kept);
+    memset(loop->figures, 0, sizeof loop->figures);
+    for (int64_t number = 0; number < loop->steps_per_epoch; number++)
+        for (int i = 0; i < loop->figure_count; i++) {
+            double figure = loop->rows[number][i];
+            if (loop->kept && figure == ON_DEVICE) figure = (double)kept[number * MAX_FIGURES + i];
+            loop->figures[i] +=
+                figure * (double)samples_of_step(loop, number) / (double)plan->sample_count;
+        }
+    free(kept);
 }
 
 static void run_epoch(Loop *loop, int epoch, Curves *curves)
@@ -52,13 +95,15 @@ static void run_epoch(Loop *loop, int epoch, Curves *curves)
     const Trainee *trainee = loop->trainee;
     RandomKey shuffle = {plan->seed, plan->purpose ^ random_purpose("shuffle"), (uint32_t)epoch};
     epoch_order(shuffle, plan->samples, plan->sample_count, loop->order);
-    memset(loop->figures, 0, sizeof loop->figures);
     char text[64];
     for (int64_t number = 0; number < loop->steps_per_epoch; number++) {
+        if (loop->graph) device_begin();
         run_step(loop, epoch, number);
+        if (loop->graph) device_end(loop->graph);
         snprintf(text, sizeof text, "epoch %d/%d", epoch + 1, plan->epochs);
         progress_update(&loop->progress, epoch * loop->steps_per_epoch + number + 1, text);
     }
+    collect_figures(loop);
     for (int i = 0; i < loop->figure_count; i++)
         curves_add(curves, trainee->figures[i], "", epoch + 1, loop->figures[i]);
     int done = epoch + 1;
@@ -154,16 +199,29 @@ static bool run_epochs(Loop *loop, Curves *curves, double *seconds, Error *error
 bool train(const TrainingPlan *plan, const Trainee *trainee, Curves *curves, double *seconds,
            Error *error)
 {
+    const Kernels *kernels = plan->kernels ? plan->kernels : cpu_kernels();
     Loop loop = {.plan = plan,
                  .trainee = trainee,
-                 .tape = tape_create(cpu_kernels()),
+                 .tape = tape_create(kernels),
+                 .store = image_store(plan->dataset, kernels),
                  .order = allocate(sizeof(uint32_t) * (size_t)plan->sample_count),
                  .steps_per_epoch = (plan->sample_count + plan->batch_size - 1) / plan->batch_size};
+    const int64_t rows = loop.steps_per_epoch * MAX_FIGURES;
+    loop.rows = allocate((size_t)rows * sizeof(double));
+    if (kernels->memory) {
+        loop.graph = device_graph_create();
+        loop.kept = kernels->memory->allocate(rows * (int64_t)sizeof(float));
+        kernels->fill(rows, 0, loop.kept);
+    }
     while (trainee->figures[loop.figure_count]) loop.figure_count++;
     *curves = curves_create();
     bool ok = run_epochs(&loop, curves, seconds, error);
     if (!ok) curves_free(curves);
+    if (kernels->memory) kernels->memory->release(loop.kept);
+    device_graph_free(loop.graph);
+    image_store_free(&loop.store);
     tape_free(loop.tape);
+    free(loop.rows);
     free(loop.order);
     return ok;
 }

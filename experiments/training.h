@@ -6,20 +6,27 @@
 
 #include "core/safetensors.h"
 #include "core/tape.h"
-#include "data/batch.h"
+#include "experiments/batches.h"
 #include "experiments/curves.h"
 
 // One step's input; images and labels are tensors of the step, to be changed at will (poisoned).
 typedef struct Step {
     Tape *tape;
     Tensor *images, *labels; // (n, height, width, channels) in [0, 1]; int32 (n)
+    const int32_t *classes;  // (n): the labels in the program's own memory
     const uint32_t *samples; // (n): which of the data set they are
     RandomKey key;           // fresh for every step
     int epoch;
     int64_t number, total; // of this step; of all steps of the training
+    const double *figures; // for step_figure: the step's first,
+    float *kept;           // and where they stay on a device till the epoch's end; NULL: processor
 } Step;
 
 enum { MAX_FIGURES = 8 };
+
+// Enters a tensor of one element as one of the step's figures (Trainee.step). On a device nothing
+// waits for it: its value arrives when the epoch is over.
+void step_figure(const Step *step, double *figure, const Tensor *value);
 
 // What is trained. `state` is handed to every function.
 typedef struct Trainee {
@@ -37,7 +44,8 @@ typedef struct Trainee {
 } Trainee;
 
 typedef struct TrainingPlan {
-    const char *label; // in the progress line
+    const char *label;      // in the progress line
+    const Kernels *kernels; // of the device that trains, which holds the data; NULL: the processor
     const Dataset *dataset;
     const uint32_t *samples; // which of the data set; NULL: the first sample_count
     int64_t sample_count;

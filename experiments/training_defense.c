@@ -43,7 +43,7 @@ static void step(void *opaque, const Step *s, double *figures)
     Tensor *logits = classify(state->defense->classifier, s->images, mode);
     Tensor *loss =
         stage->loss ? stage->loss(stage->context, s, logits) : cross_entropy(logits, s->labels);
-    figures[0] = (double)tensor_value(loss);
+    step_figure(s, &figures[0], loss);
     if (stage->backward)
         stage->backward(stage->context, s, loss);
     else
@@ -107,7 +107,9 @@ static bool train_centrally(TrainingDefense *defense, const TrainingStage *stage
                                         (Sgd){.momentum = stage->momentum,
                                               .weight_decay = stage->weight_decay,
                                               .nesterov = stage->nesterov})};
+    optimizer_move(state.optimizer, classifier_kernels(defense->classifier));
     TrainingPlan plan = {.label = stage->label,
+                         .kernels = classifier_kernels(defense->classifier),
                          .dataset = stage->dataset ? stage->dataset : defense->train,
                          .samples = stage->samples,
                          .sample_count = stage->sample_count,

@@ -87,12 +87,18 @@ void classifier_free(Classifier *classifier)
     free(classifier);
 }
 
-void classifier_move(Classifier *classifier, const DeviceMemory *memory)
+void classifier_move(Classifier *classifier, const Kernels *kernels)
 {
-    parameters_move(&classifier->parameters, memory);
+    parameters_move(&classifier->parameters, kernels->memory);
+    classifier->kernels = kernels->memory ? kernels : NULL;
     if (!classifier->mean) return;
-    tensor_move(classifier->mean, memory);
-    tensor_move(classifier->deviation, memory);
+    tensor_move(classifier->mean, kernels->memory);
+    tensor_move(classifier->deviation, kernels->memory);
+}
+
+const Kernels *classifier_kernels(const Classifier *classifier)
+{
+    return classifier->kernels ? classifier->kernels : cpu_kernels();
 }
 
 void classifier_set_mean_std(Classifier *classifier, const float *mean, const float *deviation)
@@ -115,7 +121,10 @@ void classifier_take_weights(Classifier *classifier, const Classifier *from)
 {
     for (int i = 0; i < classifier->parameters.count; i++) {
         Tensor *to = classifier->parameters.items[i].tensor;
-        memcpy(to->data, from->parameters.items[i].tensor->data, sizeof(float) * (size_t)to->count);
+        float *values = allocate(sizeof(float) * (size_t)to->count);
+        tensor_read(from->parameters.items[i].tensor, values);
+        tensor_write(to, values);
+        free(values);
     }
 }
 
@@ -128,14 +137,23 @@ int classifier_last_layer(const Classifier *classifier)
     return i;
 }
 
+void classifier_take_input(Classifier *classifier, const Classifier *from)
+{
+    float mean[CLASSIFIER_MOST_CHANNELS], deviation[CLASSIFIER_MOST_CHANNELS];
+    if (from->mean) {
+        tensor_read(from->mean, mean);
+        tensor_read(from->deviation, deviation);
+        classifier_set_mean_std(classifier, mean, deviation);
+    }
+    classifier_move(classifier, classifier_kernels(from));
+}
+
 Classifier *classifier_copy(const Classifier *c, Error *error)
 {
-    static const float zero[] = {0, 0, 0}, one[] = {1, 1, 1};
     Classifier *copy =
         classifier_create(c->name, c->height, c->width, c->channels, c->classes, error);
     if (!copy) return NULL;
-    classifier_set_mean_std(copy, c->mean ? c->mean->data : zero,
-                            c->deviation ? c->deviation->data : one);
+    classifier_take_input(copy, c);
     classifier_take_weights(copy, c);
     int kept = 0;
     while (kept < c->parameters.count && c->parameters.items[kept].kept) kept++;

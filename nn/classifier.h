@@ -26,6 +26,7 @@ struct Classifier {
     Parameters parameters;
     Tensor *mean, *deviation; // (channels) each; NULL: images enter as they are
     bool sees_raw_images;     // by its recipe: they always do
+    const Kernels *kernels;   // of the device that it is on; NULL: the processor
     // Class scores (n, classes) of already normalised images (n, seen_height, seen_width, channels).
     Tensor *(*forward)(const Classifier *classifier, Tensor *images, Mode mode);
     // The last part of forward: class scores from the last map (n, height, width, channels) that
@@ -40,8 +41,9 @@ struct Classifier {
 // (lists the known ones) or a size that the model cannot take.
 Classifier *classifier_create(const char *name, int height, int width, int channels, int classes,
                               Error *error);
-void classifier_free(Classifier *classifier); // NULL is allowed
-void classifier_move(Classifier *classifier, const DeviceMemory *memory); // as tensor_move
+void classifier_free(Classifier *classifier);                         // NULL is allowed
+void classifier_move(Classifier *classifier, const Kernels *kernels); // as tensor_move
+const Kernels *classifier_kernels(const Classifier *classifier);
 
 // From now on the network sees (image - mean) / deviation, per channel; nothing happens to images
 // where all means are 0 and all deviations 1, or where the network sees raw images.
@@ -51,8 +53,13 @@ void classifier_set_mean_std(Classifier *classifier, const float *mean, const fl
 int classifier_last_layer(const Classifier *classifier);
 
 // Another classifier of the same name with the same weights, not frozen, with the same tensors kept
-// (parameters_keep); NULL and error as create's.
+// (parameters_keep), on the same device; NULL and error as create's.
 Classifier *classifier_copy(const Classifier *classifier, Error *error);
+
+// What another classifier of images of the same size does before its network: the normalisation, and
+// the device.
+enum { CLASSIFIER_MOST_CHANNELS = 3 };
+void classifier_take_input(Classifier *classifier, const Classifier *from);
 
 // The weights of another classifier of the same model, which this one takes over.
 void classifier_take_weights(Classifier *classifier, const Classifier *from);

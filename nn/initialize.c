@@ -3,7 +3,9 @@
 #include "nn/initialize.h"
 
 #include <math.h>
+#include <stdlib.h>
 
+#include "core/error.h"
 #include "core/kernels.h"
 
 static RandomKey key_of(const Parameter *parameter, RandomKey key)
@@ -12,16 +14,32 @@ static RandomKey key_of(const Parameter *parameter, RandomKey key)
     return key;
 }
 
+// Values are drawn on the processor, wherever the tensor is.
+static float *values_for(const Tensor *tensor)
+{
+    return allocate(sizeof(float) * (size_t)tensor->count);
+}
+
+static void set_values(Tensor *tensor, float *values)
+{
+    tensor_write(tensor, values);
+    free(values);
+}
+
 static void set_constant(Tensor *tensor, float value)
 {
-    cpu_kernels()->fill(tensor->count, value, tensor->data);
+    float *values = values_for(tensor);
+    cpu_kernels()->fill(tensor->count, value, values);
+    set_values(tensor, values);
 }
 
 static void draw_normal(const Parameter *parameter, RandomKey key, float deviation)
 {
     Tensor *tensor = parameter->tensor;
-    cpu_kernels()->normal(tensor->count, key_of(parameter, key), tensor->data);
-    for (int64_t i = 0; i < tensor->count; i++) tensor->data[i] *= deviation;
+    float *values = values_for(tensor);
+    cpu_kernels()->normal(tensor->count, key_of(parameter, key), values);
+    for (int64_t i = 0; i < tensor->count; i++) values[i] *= deviation;
+    set_values(tensor, values);
 }
 
 void initialize_default(Parameters *parameters, RandomKey key)
@@ -39,7 +57,9 @@ void initialize_default(Parameters *parameters, RandomKey key)
             continue;
         }
         float bound = (float)(1 / sqrt((double)parameter->fan_in));
-        cpu_kernels()->uniform(tensor->count, -bound, bound, key_of(parameter, key), tensor->data);
+        float *values = values_for(tensor);
+        cpu_kernels()->uniform(tensor->count, -bound, bound, key_of(parameter, key), values);
+        set_values(tensor, values);
     }
 }
 

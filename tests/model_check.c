@@ -1,4 +1,4 @@
-// model_check FILE...: whole networks against PyTorch. Each file (../shared/golden/README.md) holds
+// model_check [--device cpu|cuda|emulated] FILE...: whole networks against PyTorch. Each file (../shared/golden/README.md) holds
 // a network's weights, an input, and what PyTorch makes of them in float64: the output with running
 // statistics, then with batch statistics the output, the loss and every gradient. One line a file,
 // "ok NAME error" or "FAIL NAME error reason"; exit status 0 only if none failed.
@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cuda/device.h"
 #include "nn/classifier.h"
 #include "nn/filter.h"
 #include "tests/golden.h"
@@ -42,6 +43,7 @@ enum {
 
 // One file's check. A classifier or a filter, as the file says.
 typedef struct Check {
+    const Kernels *kernels;
     const Safetensors *file;
     const char *path;
     Classifier *classifier;
@@ -81,6 +83,14 @@ static bool compare(Check *check, const char *name, const float *values, int64_t
 {
     const StoredTensor *stored = expect(check, name, count);
     return stored && judge(check, name, golden_error(values, stored->data, count));
+}
+
+static bool compare_tensor(Check *check, const char *name, const Tensor *tensor)
+{
+    float *values = golden_fetch(tensor, tensor->data);
+    bool ok = compare(check, name, values, tensor->count);
+    free(values);
+    return ok;
 }
 
 static bool read_labels(Check *check, int64_t batch, int classes)
@@ -140,8 +150,14 @@ static bool create_network(Check *check, const char *model, const int64_t *shape
         return fail(&check->error, "%.20s classes: 0 (a filter) to %d", said, CLASS_LIMIT);
     bool created = classes > 0 ? create_classifier(check, name, shape, (int)classes)
                                : create_filter(check, name, shape);
-    return created &&
-           parameters_restore(check->parameters, "", check->file, check->path, &check->error);
+    if (!created ||
+        !parameters_restore(check->parameters, "", check->file, check->path, &check->error))
+        return false;
+    parameters_move(check->parameters, check->kernels->memory);
+    tensor_move(check->input, check->kernels->memory);
+    tensor_move(check->moved, check->kernels->memory);
+    if (check->labels) tensor_move(check->labels, check->kernels->memory);
+    return true;
 }
 
 static bool read_network(Check *check)
@@ -170,10 +186,12 @@ static Tensor *run(const Check *check, Tensor *x, Mode mode, Latent *latent)
 
 static bool compare_output(Check *check, const char *name, const Tensor *output)
 {
-    if (check->classifier) return compare(check, name, output->data, output->count);
+    if (check->classifier) return compare_tensor(check, name, output);
     float *stored = allocate((uint64_t)output->count * sizeof(float));
-    golden_to_nchw(output->data, output->shape, stored);
+    float *values = golden_fetch(output, output->data);
+    golden_to_nchw(values, output->shape, stored);
     bool ok = compare(check, name, stored, output->count);
+    free(values);
     free(stored);
     return ok;
 }
@@ -230,10 +248,12 @@ static double gradient_error(Check *check, const Parameter *parameter)
         return -1;
     }
     double squares = 0, size = scale, difference = 0;
+    float *gradient = golden_fetch(tensor, tensor->grad);
     for (int64_t i = 0; i < tensor->count; i++)
-        squares += (double)tensor->grad[i] * (double)tensor->grad[i];
+        squares += (double)gradient[i] * (double)gradient[i];
     float *stored = allocate((uint64_t)tensor->count * sizeof(float));
-    parameter_export(parameter, tensor->grad, stored, shape);
+    parameter_export(parameter, gradient, stored, shape);
+    free(gradient);
     const float *expected = head->data;
     for (int64_t i = 0; i < count; i++) {
         difference = fmax(difference, fabs((double)stored[i] - (double)expected[i]));
@@ -287,7 +307,7 @@ static double training_pass(Check *check, bool with_outputs)
     Tensor *loss = loss_of(check, x, output, latent);
     double excess = -1;
     if (!with_outputs || (compare_output(check, "output_train", output) &&
-                          compare(check, "loss_train", loss->data, 1))) {
+                          compare_tensor(check, "loss_train", loss))) {
         if (with_outputs) check->worst_output = check->worst;
         backward(loss);
         excess = gradients_excess(check);
@@ -312,15 +332,18 @@ static Tensor *choose(const Check *check, uint32_t number)
     return check->moved;
 }
 
-// By rounding errors of several sizes; biases by those of what they are added to, about 1.
-static void move(Tensor *tensor, uint32_t number)
+// The tensor's values, changed by rounding errors of several sizes; biases by those of what they are added to, about 1.
+static void move(Tensor *tensor, const float *values, uint32_t number)
 {
     RandomKey key = {.seed = number};
     float size = (tensor->rank > 1 ? input_error : value_error) / (float)(1 << number / 2 % 4);
+    float *moved = allocate((uint64_t)tensor->count * sizeof *moved);
     for (int64_t i = 0; i < tensor->count; i++) {
         float by = size * (2 * random_uniform(key, 1 + (uint64_t)i) - 1);
-        tensor->data[i] += tensor->rank > 1 ? by * tensor->data[i] : by;
+        moved[i] = values[i] + (tensor->rank > 1 ? by * values[i] : by);
     }
+    tensor_write(tensor, moved);
+    free(moved);
 }
 
 // Looks for the sides of relu and max pooling that float64 took; `excess` is that of the values as
@@ -332,16 +355,14 @@ static bool find_sides(Check *check, double excess)
     for (uint32_t number = 1; number <= MOVES && excess > 0; number++) {
         Tensor *tensor = choose(check, number);
         int last_off = check->last_off;
-        size_t bytes = (size_t)tensor->count * sizeof(float);
-        float *before = allocate(bytes);
-        memcpy(before, tensor->data, bytes);
-        move(tensor, number);
+        float *before = golden_fetch(tensor, tensor->data);
+        move(tensor, before, number);
         check->worst = check->worst_output;
         double moved = training_pass(check, false);
         if (moved < excess) {
             excess = moved;
         } else {
-            memcpy(tensor->data, before, bytes);
+            tensor_write(tensor, before);
             check->last_off = last_off;
         }
         free(before);
@@ -357,14 +378,16 @@ static bool find_sides(Check *check, double excess)
 
 static bool check_training(Check *check)
 {
-    memcpy(check->moved->data, check->input->data, (size_t)check->input->count * sizeof(float));
+    float *input = golden_fetch(check->input, check->input->data);
+    tensor_write(check->moved, input);
+    free(input);
     double excess = training_pass(check, true);
     return excess == 0 || (excess > 0 && isfinite(excess) && find_sides(check, excess));
 }
 
-static bool check_file(const char *path, const Safetensors *file)
+static bool check_file(const char *path, const Safetensors *file, const Kernels *kernels)
 {
-    Check check = {.file = file, .path = path, .tape = tape_create(cpu_kernels())};
+    Check check = {.kernels = kernels, .file = file, .path = path, .tape = tape_create(kernels)};
     bool ok = read_network(&check) && check_evaluation(&check) && check_training(&check);
     const char *name = json_get_string(file->metadata, "model", path);
     if (ok)
@@ -382,15 +405,26 @@ static bool check_file(const char *path, const Safetensors *file)
 
 int main(int argc, char **argv)
 {
-    int passed = 0, failed = 0;
-    if (argc < 2) {
-        fprintf(stderr, "usage: model_check FILE...\n");
+    int passed = 0, failed = 0, first = 1;
+    Error missing = {0};
+    const char *device = "cpu";
+    if (argc > 2 && strcmp(argv[1], "--device") == 0) {
+        device = argv[2];
+        first = 3;
+    }
+    if (first >= argc) {
+        fprintf(stderr, "usage: model_check [--device cpu|cuda|emulated] FILE...\n");
         return 2;
     }
-    for (int i = 1; i < argc; i++) {
+    const Kernels *kernels = device_kernels(device, PRECISION_EXACT, &missing);
+    if (!kernels) {
+        fprintf(stderr, "model_check: %s\n", missing.message);
+        return 1;
+    }
+    for (int i = first; i < argc; i++) {
         Error error = {0};
         Safetensors *file = safetensors_read(argv[i], &error);
-        bool ok = file && check_file(argv[i], file);
+        bool ok = file && check_file(argv[i], file, kernels);
         if (!file) printf("FAIL %s nan %s\n", argv[i], error.message);
         safetensors_free(file);
         passed += ok;

@@ -27,6 +27,7 @@ static const OperatorInfo operators[] = {
     {"norm2_rows", "sqrt(sum x^2) of each sample"},
     {"reshape, permute", "the same values in another order of dimensions"},
     {"concat, slice, pad2d", "side by side; a part; inside a frame of zeros"},
+    {"gather_rows", "y[i] = table[rows[i]], without gradient"},
     {"matmul", "a b"},
     {"linear", "x W + b"},
     {"conv2d", "sum of x over taps times weight, + bias; stride, padding, dilation"},

@@ -244,3 +244,21 @@ Tensor *unflatten_channels_first(Tensor *x, int64_t height, int64_t width, int64
     Tensor *images = reshape(x, 4, (int64_t[]){n, channels, height, width});
     return permute(images, (int[]){0, 2, 3, 1});
 }
+
+// ---- gather_rows ----
+
+Tensor *gather_rows(Tensor *table, Tensor *rows)
+{
+    Tape *tape = tape_of(2, (Tensor *[]){table, rows});
+    if (table->type != TENSOR_FLOAT || table->rank < 1 || rows->type != TENSOR_INT ||
+        rows->rank != 1 || table->needs_grad)
+        panic("gather_rows: rows %s of a table %s, which wants no gradient", shape_text(rows),
+              shape_text(table));
+    int64_t shape[TENSOR_MAX_RANK];
+    memcpy(shape, table->shape, sizeof shape);
+    shape[0] = rows->count;
+    Tensor *y = tape_tensor(tape, table->rank, shape);
+    tape_kernels(tape)->gather_rows(rows->count, y->count / (rows->count ? rows->count : 1),
+                                    rows->ints, table->shape[0], table->data, y->data);
+    return y;
+}

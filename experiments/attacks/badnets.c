@@ -158,17 +158,18 @@ static void put(const Attack *attack, int top, int left, float *mask, float *pat
 static Trigger trigger(const Attack *attack, Tensor *images, Draws draws)
 {
     int64_t n = images->shape[0], pixels = (int64_t)attack->height * attack->width;
-    Trigger rho = {tape_tensor(images->tape, SHAPE(n, attack->height, attack->width, 1)),
-                   tape_tensor(images->tape, 4, images->shape)};
-    memset(rho.mask->data, 0, sizeof(float) * (size_t)rho.mask->count);
-    memset(rho.pattern->data, 0, sizeof(float) * (size_t)rho.pattern->count);
+    Tape *tape = images->tape;
+    int64_t mask_bytes = n * pixels * (int64_t)sizeof(float);
+    int64_t pattern_bytes = mask_bytes * attack->channels;
+    float *mask = memset(tape_allocate_host(tape, mask_bytes), 0, (size_t)mask_bytes);
+    float *pattern = memset(tape_allocate_host(tape, pattern_bytes), 0, (size_t)pattern_bytes);
     for (int64_t i = 0; i < n; i++) {
         int top, left;
         place(attack, draws.key, draws.indices[i], &top, &left);
-        put(attack, top, left, rho.mask->data + i * pixels,
-            rho.pattern->data + i * pixels * attack->channels);
+        put(attack, top, left, mask + i * pixels, pattern + i * pixels * attack->channels);
     }
-    return rho;
+    return (Trigger){tape_floats(tape, SHAPE(n, attack->height, attack->width, 1), mask),
+                     tape_floats(tape, 4, images->shape, pattern)};
 }
 
 static Tensor *stamp(const Attack *attack, Tensor *images, Draws draws)
@@ -203,6 +204,7 @@ static void free_stamp(Attack *attack)
 
 const AttackMethod attack_badnets = {.name = "badnets",
                                      .title = "BadNets",
+                                     .on_device = true,
                                      .settings = settings,
                                      .create = create,
                                      .free = free_stamp,

@@ -1,43 +1,21 @@
 #include "experiments/attacks/blended.h"
 
-#include <stdlib.h>
-#include <string.h>
-#include "core/error.h"
+#include "core/ops.h"
 
-Blended *blended_create(Attack *attack, int count)
+Tensor *blended_create(Attack *attack, int count)
 {
-    size_t size = (size_t)attack->height * (size_t)attack->width * (size_t)attack->channels;
-    Blended *blended = allocate(sizeof *blended);
-    blended->count = count;
-    blended->images = allocate(sizeof(float) * size * (size_t)count);
-    attack->triggers = blended;
-    return blended;
-}
-
-void blended_free(Attack *attack)
-{
-    Blended *blended = attack->triggers;
-    if (!blended) return;
-    free(blended->images);
-    free(blended);
+    return attack_constant(attack, SHAPE(count, attack->height, attack->width, attack->channels));
 }
 
 Trigger blended_trigger(const Attack *attack, Tensor *images, Draws draws)
 {
-    const Blended *blended = attack->triggers;
+    Tensor *patterns = attack->constants[0];
     float alpha = (float)setting(attack->settings, "alpha");
-    int64_t n = images->shape[0], size = images->count / n;
-    Trigger rho = {tape_tensor(images->tape, SHAPE(n, attack->height, attack->width, 1)),
-                   tape_tensor(images->tape, 4, images->shape)};
-    for (int64_t i = 0; i < rho.mask->count; i++) rho.mask->data[i] = alpha;
-    RandomKey choice = draws.key;
-    choice.purpose ^= random_purpose("blended choice");
-    for (int64_t i = 0; i < n; i++) {
-        int64_t k = random_below(choice, draws.indices[i], (uint32_t)blended->count);
-        memcpy(rho.pattern->data + i * size, blended->images + k * size,
-               sizeof(float) * (size_t)size);
-    }
-    return rho;
+    int64_t n = images->shape[0];
+    Tensor *mask = tape_tensor(images->tape, SHAPE(n, attack->height, attack->width, 1));
+    tape_kernels(images->tape)->fill(mask->count, alpha, mask->data);
+    Tensor *k = draw_rows(images, draws, "blended choice", (uint32_t)patterns->shape[0]);
+    return (Trigger){mask, gather_rows(patterns, k)};
 }
 
 Tensor *blended_stamp(const Attack *attack, Tensor *images, Draws draws)

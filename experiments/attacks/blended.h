@@ -9,14 +9,9 @@
 
 #include "experiments/attack.h"
 
-typedef struct Blended {
-    int count;     // N
-    float *images; // [count][height][width][channels] in [0, 1]
-} Blended;
-
-// Room for `count` images as the attack's triggers, to be filled.
-Blended *blended_create(Attack *attack, int count);
-void blended_free(Attack *attack);
+// Room for `count` images (count, height, width, channels) in [0, 1] as the attack's triggers, to be
+// filled; the attack's.
+Tensor *blended_create(Attack *attack, int count);
 
 Trigger blended_trigger(const Attack *attack, Tensor *images, Draws draws);
 Tensor *blended_stamp(const Attack *attack, Tensor *images, Draws draws);

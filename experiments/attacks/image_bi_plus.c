@@ -30,7 +30,7 @@ static void to_image(const Attack *attack, const Picture *picture, float *image)
 static bool create(Attack *attack, Error *error)
 {
     int count = attack->picture_count > 0 ? attack->picture_count : TEXTURES;
-    Blended *blended = blended_create(attack, count);
+    Tensor *images = blended_create(attack, count);
     int64_t size = (int64_t)attack->height * attack->width * attack->channels;
     for (int n = 0; n < count; n++) {
         bool given = attack->picture_count > 0;
@@ -39,7 +39,7 @@ static bool create(Attack *attack, Error *error)
         if (picture->height != attack->height || picture->width != attack->width)
             return fail(error, "image-bi+: a trigger image of %dx%d for images of %dx%d",
                         picture->width, picture->height, attack->width, attack->height);
-        to_image(attack, picture, blended->images + n * size);
+        to_image(attack, picture, images->data + n * size);
         picture_free(&drawn);
     }
     return true;
@@ -47,10 +47,10 @@ static bool create(Attack *attack, Error *error)
 
 const AttackMethod attack_image_bi_plus = {.name = "image-bi+",
                                            .title = "image-BI+",
+                                           .on_device = true,
                                            .settings = settings,
                                            .training = classifier_values,
                                            .takes_pictures = true,
                                            .create = create,
-                                           .free = blended_free,
                                            .stamp = blended_stamp,
                                            .trigger = blended_trigger};

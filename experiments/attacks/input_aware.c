@@ -45,16 +45,16 @@ static const char *const figures[] = {"mean ReLU(m - density)", "d(x, x') / d(m,
 enum Figure { MASK_EXCESS, MASK_DIVERSITY, PATTERN_DIVERSITY };
 enum Network { PATTERN, MASK }; // places in attack->networks
 
+enum Constant { MEAN, DEVIATION }; // of the data set, (channels)
+
 typedef struct Generators {
     ImageGenerator *pattern, *mask; // G, M
-    Tensor *mean, *deviation;       // of the data set, (channels)
 } Generators;
 
-static Tensor *constants(int count, const float *values)
+static void set_constant(Attack *attack, const float *values)
 {
-    Tensor *tensor = tensor_create(SHAPE(count));
-    for (int i = 0; i < count; i++) tensor->data[i] = values[i];
-    return tensor;
+    Tensor *tensor = attack_constant(attack, SHAPE(attack->channels));
+    for (int i = 0; i < attack->channels; i++) tensor->data[i] = values[i];
 }
 
 static AttackNetwork network_of(const Attack *attack, const char *name, ImageGenerator *generator)
@@ -73,8 +73,8 @@ static bool create(Attack *attack, Error *error)
 {
     int height = attack->height, width = attack->width, channels = attack->channels;
     Generators *own = attack->triggers = allocate_zeroed(sizeof *own);
-    own->mean = constants(channels, attack->mean);
-    own->deviation = constants(channels, attack->deviation);
+    set_constant(attack, attack->mean);
+    set_constant(attack, attack->deviation);
     own->pattern = image_generator_create(height, width, channels, channels, error);
     if (!own->pattern) return false;
     own->mask = image_generator_create(height, width, channels, 1, error);
@@ -92,8 +92,6 @@ static void free_generators(Attack *attack)
     for (int i = 0; i < attack->network_count; i++) optimizer_free(attack->networks[i].optimizer);
     image_generator_free(own->pattern);
     image_generator_free(own->mask);
-    tensor_free(own->mean);
-    tensor_free(own->deviation);
     free(own);
 }
 
@@ -101,8 +99,7 @@ static void free_generators(Attack *attack)
 
 static Tensor *normalise(const Attack *attack, Tensor *images)
 {
-    const Generators *own = attack->triggers;
-    return divide(subtract(images, own->mean), own->deviation);
+    return divide(subtract(images, attack->constants[MEAN]), attack->constants[DEVIATION]);
 }
 
 static Tensor *mask_of(const Attack *attack, Tensor *images, bool training)
@@ -177,8 +174,8 @@ static void pretrain(Attack *attack, const Step *step, double *values)
     Tensor *excess =
         mean(relu(affine(1, m, -(float)setting(set, "density"))), ALL_DIMENSIONS, false);
     Tensor *unlike = diversity(attack, x, next_ones(x), m, next_ones(m));
-    values[MASK_EXCESS] = (double)tensor_value(excess);
-    values[MASK_DIVERSITY] = (double)tensor_value(unlike);
+    step_figure(step, &values[MASK_EXCESS], excess);
+    step_figure(step, &values[MASK_DIVERSITY], unlike);
     backward(add(scale((float)setting(set, "lambda_norm"), excess),
                  scale((float)setting(set, "lambda_div"), unlike)));
     move(attack, MASK, step);
@@ -196,11 +193,12 @@ static PoisonedBatch poison(Attack *attack, const Step *step, double *values)
     Trigger other = {mask_of(attack, others, false), pattern_of(attack, others, true)};
     Tensor *unlike = diversity(attack, own, others, normalise(attack, rho.pattern),
                                normalise(attack, other.pattern));
-    values[PATTERN_DIVERSITY] = (double)tensor_value(unlike);
-    for (int64_t i = 0; i < k; i++)
-        step->labels->ints[i] = attack_label(attack, step->labels->ints[i]);
+    step_figure(step, &values[PATTERN_DIVERSITY], unlike);
+    int32_t *classes = tape_allocate_host(step->tape, n * (int64_t)sizeof *classes);
+    for (int64_t i = 0; i < n; i++)
+        classes[i] = i < k ? attack_label(attack, step->classes[i]) : step->classes[i];
     Tensor *parts[] = {inject(own, rho), inject(crossed, other), slice(x, 0, 2 * k, n)};
-    return (PoisonedBatch){concat(3, parts, 0), step->labels,
+    return (PoisonedBatch){concat(3, parts, 0), tape_ints(step->tape, n, classes),
                            scale((float)setting(attack->settings, "lambda_div"), unlike)};
 }
 
@@ -211,6 +209,7 @@ static void learn(Attack *attack, const Step *step)
 
 const AttackMethod attack_input_aware = {.name = "input-aware",
                                          .title = "InpAwAtk",
+                                         .on_device = true,
                                          .settings = settings,
                                          .training = classifier_values,
                                          .create = create,

@@ -72,16 +72,18 @@ static Trigger trigger(const Attack *attack, Tensor *images, Draws draws)
     (void)draws;
     int64_t n = images->shape[0], pixels = (int64_t)attack->height * attack->width;
     int channels = attack->channels;
-    Trigger rho = {tape_tensor(images->tape, SHAPE(n, attack->height, attack->width, 1)),
-                   tape_tensor(images->tape, 4, images->shape)};
+    Tape *tape = images->tape;
+    float *mask = tape_allocate_host(tape, n * pixels * (int64_t)sizeof *mask);
+    float *pattern = tape_allocate_host(tape, images->count * (int64_t)sizeof *pattern);
     for (int64_t at = 0; at < n * pixels; at++) {
         float value = 0;
         int64_t pixel = at % pixels;
-        rho.mask->data[at] =
+        mask[at] =
             covers(attack, (int)(pixel / attack->width), (int)(pixel % attack->width), &value);
-        for (int c = 0; c < channels; c++) rho.pattern->data[at * channels + c] = value;
+        for (int c = 0; c < channels; c++) pattern[at * channels + c] = value;
     }
-    return rho;
+    return (Trigger){tape_floats(tape, SHAPE(n, attack->height, attack->width, 1), mask),
+                     tape_floats(tape, 4, images->shape, pattern)};
 }
 
 static Tensor *stamp(const Attack *attack, Tensor *images, Draws draws)

@@ -20,19 +20,17 @@ static const Setting classifier_values[] = {
 static bool create(Attack *attack, Error *error)
 {
     (void)error; // any size will do
-    Blended *blended = blended_create(attack, (int)setting(attack->settings, "images"));
-    uint64_t size = (uint64_t)attack->height * (uint64_t)attack->width * (uint64_t)attack->channels;
+    Tensor *images = blended_create(attack, (int)setting(attack->settings, "images"));
     RandomKey key = {attack->seed, random_purpose("noise-bi+ images"), 0};
-    for (uint64_t i = 0; i < size * (uint64_t)blended->count; i++)
-        blended->images[i] = random_uniform(key, i);
+    for (int64_t i = 0; i < images->count; i++) images->data[i] = random_uniform(key, (uint64_t)i);
     return true;
 }
 
 const AttackMethod attack_noise_bi_plus = {.name = "noise-bi+",
                                            .title = "noise-BI+",
+                                           .on_device = true,
                                            .settings = settings,
                                            .training = classifier_values,
                                            .create = create,
-                                           .free = blended_free,
                                            .stamp = blended_stamp,
                                            .trigger = blended_trigger};

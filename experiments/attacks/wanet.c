@@ -11,7 +11,6 @@
 // instead and keeps its label, so that only the one smooth warp fires, not warping as such ("noise
 // mode"; noise accuracy: that of such images at test).
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include "core/error.h"
 #include "core/ops.h"
@@ -29,10 +28,7 @@ static const Setting classifier_values[] = {
     {0}};
 // clang-format on
 
-// [height][width][2]: displaced places (x, y) in -1..1.
-typedef struct Warp {
-    float *grid;
-} Warp;
+enum Constant { GRID }; // g, (1, height, width, 2): displaced places (x, y) in -1..1
 
 static float clamp_one(float value)
 {
@@ -61,39 +57,27 @@ static bool create(Attack *attack, Error *error)
     if (height < 2 || width < 2)
         return fail(error, "wanet: images of %dx%d cannot be warped", height, width);
     double s = setting(attack->settings, "strength");
-    Warp *warp = allocate(sizeof *warp);
-    warp->grid = allocate(sizeof(float) * (size_t)(height * width * 2));
+    float *grid = attack_constant(attack, SHAPE(1, height, width, 2))->data;
     Tape *tape = tape_create(cpu_kernels());
     const Tensor *u = displacements(attack, tape);
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++) {
             int at = 2 * (y * width + x);
             double id_x = 2.0 * x / (width - 1) - 1, id_y = 2.0 * y / (height - 1) - 1;
-            warp->grid[at] = clamp_one((float)(id_x + s * (double)u->data[at] / width));
-            warp->grid[at + 1] = clamp_one((float)(id_y + s * (double)u->data[at + 1] / height));
+            grid[at] = clamp_one((float)(id_x + s * (double)u->data[at] / width));
+            grid[at + 1] = clamp_one((float)(id_y + s * (double)u->data[at + 1] / height));
         }
     tape_free(tape);
-    attack->triggers = warp;
     return true;
-}
-
-static void free_warp(Attack *attack)
-{
-    Warp *warp = attack->triggers;
-    if (!warp) return;
-    free(warp->grid);
-    free(warp);
 }
 
 // g for each of the images.
 static Tensor *grids(const Attack *attack, const Tensor *images)
 {
-    const Warp *warp = attack->triggers;
-    int64_t n = images->shape[0], values = (int64_t)attack->height * attack->width * 2;
-    Tensor *g = tape_tensor(images->tape, SHAPE(n, attack->height, attack->width, 2));
-    for (int64_t i = 0; i < n; i++)
-        memcpy(g->data + i * values, warp->grid, sizeof(float) * (size_t)values);
-    return g;
+    int64_t n = images->shape[0];
+    int32_t *rows = tape_allocate_host(images->tape, n * (int64_t)sizeof *rows);
+    memset(rows, 0, (size_t)n * sizeof *rows);
+    return gather_rows(attack->constants[GRID], tape_ints(images->tape, n, rows));
 }
 
 static Tensor *stamp(const Attack *attack, Tensor *images, Draws draws)
@@ -102,42 +86,53 @@ static Tensor *stamp(const Attack *attack, Tensor *images, Draws draws)
     return grid_sample(images, grids(attack, images));
 }
 
+// R of image `index`: its part of the stream, four numbers from each block of words.
+static void draw_noise(RandomKey key, uint64_t index, int64_t values, float *r)
+{
+    uint32_t words[4];
+    for (int64_t v = 0; v < values; v++) {
+        uint64_t at = index * (uint64_t)values + (uint64_t)v;
+        if (v == 0 || at % 4 == 0) random_block(key, at / 4, words);
+        r[v] = 2 * ((float)(words[at % 4] >> 8) * 0x1p-24f) - 1;
+    }
+}
+
 static Tensor *noise(const Attack *attack, Tensor *images, Tensor *others, Draws draws)
 {
     (void)others;
-    Tensor *g = grids(attack, images);
-    int64_t values = (int64_t)attack->height * attack->width * 2;
+    Tape *tape = images->tape;
+    int64_t n = images->shape[0], values = (int64_t)attack->height * attack->width * 2;
+    float *r = tape_allocate_host(tape, n * values * (int64_t)sizeof *r);
     RandomKey key = draws.key;
     key.purpose ^= random_purpose("wanet noise");
-    for (int64_t i = 0; i < images->shape[0]; i++)
-        for (int64_t v = 0; v < values; v++) {
-            uint64_t index = (uint64_t)draws.indices[i] * (uint64_t)values + (uint64_t)v;
-            float r = 2 * random_uniform(key, index) - 1;
-            float *place = g->data + i * values + v;
-            *place = clamp_one(*place + r / (float)(v % 2 == 0 ? attack->width : attack->height));
-        }
-    return grid_sample(images, g);
+    for (int64_t i = 0; i < n; i++) draw_noise(key, draws.indices[i], values, r + i * values);
+    Tensor *noises = tape_floats(tape, SHAPE(n, attack->height, attack->width, 2), r);
+    Tensor *sizes =
+        tape_floats(tape, SHAPE(2), (float[]){(float)attack->width, (float)attack->height});
+    Tensor *g = add(grids(attack, images), divide(noises, sizes));
+    return grid_sample(images, clamp(g, -1, 1));
 }
 
 // The warp has no mask and no pattern: it is shown on a grid of lines.
 static Trigger trigger(const Attack *attack, Tensor *images, Draws draws)
 {
     enum { SPACING = 4 };
-    Tensor *lines = tape_tensor(images->tape, 4, images->shape);
-    for (int64_t i = 0; i < lines->count; i++) {
+    float *lines = tape_allocate_host(images->tape, images->count * (int64_t)sizeof *lines);
+    for (int64_t i = 0; i < images->count; i++) {
         int64_t pixel = i / attack->channels % ((int64_t)attack->height * attack->width);
         int64_t y = pixel / attack->width, x = pixel % attack->width;
-        lines->data[i] = y % SPACING == SPACING / 2 || x % SPACING == SPACING / 2;
+        lines[i] = y % SPACING == SPACING / 2 || x % SPACING == SPACING / 2;
     }
-    return (Trigger){.pattern = stamp(attack, lines, draws)};
+    Tensor *shown = tape_floats(images->tape, 4, images->shape, lines);
+    return (Trigger){.pattern = stamp(attack, shown, draws)};
 }
 
 const AttackMethod attack_wanet = {.name = "wanet",
+                                   .on_device = true,
                                    .title = "WaNet",
                                    .settings = settings,
                                    .training = classifier_values,
                                    .create = create,
-                                   .free = free_warp,
                                    .stamp = stamp,
                                    .trigger = trigger,
                                    .decoy = noise,

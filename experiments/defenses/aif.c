@@ -16,7 +16,6 @@
 // throughout; while G learns, F is frozen too and runs as it will at run time.
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include "core/error.h"
 #include "experiments/defenses/aif.h"
 #include "experiments/defenses/filter_training.h"
@@ -70,7 +69,7 @@ static bool create(Defense *defense, Error *error)
     initialize_default(&own->generator->parameters,
                        (RandomKey){defense->seed, random_purpose("generator"), 0});
     own->generator_optimizer =
-        adam_of(defense->settings, &own->generator->parameters, "generator_learning_rate");
+        adam_of(defense, &own->generator->parameters, "generator_learning_rate");
     return true;
 }
 
@@ -103,10 +102,11 @@ static SyntheticTrojan synthesise(const Defense *defense, Tensor *x, RandomKey k
     int64_t n = x->shape[0], channels = x->shape[3];
     Tensor *noise = tape_tensor(tape, SHAPE(n, GENERATOR_NOISE));
     tape_kernels(tape)->normal(noise->count, key, noise->data);
-    Tensor *classes = tape_tensor_int(tape, SHAPE(n));
+    int32_t *drawn = tape_allocate_host(tape, n * (int64_t)sizeof *drawn);
     key.purpose ^= random_purpose("class");
     for (int64_t i = 0; i < n; i++)
-        classes->ints[i] = (int32_t)random_below(key, (uint64_t)i, (uint32_t)generator->classes);
+        drawn[i] = (int32_t)random_below(key, (uint64_t)i, (uint32_t)generator->classes);
+    Tensor *classes = tape_ints(tape, n, drawn);
     Tensor *rho = generate(generator, noise, classes, training);
     Tensor *p = slice(rho, 3, 0, channels), *m = slice(rho, 3, channels, channels + 1);
     Tensor *norm = norm2_rows(m);
@@ -119,7 +119,8 @@ static SyntheticTrojan synthesise(const Defense *defense, Tensor *x, RandomKey k
 }
 
 // Eq. 2.
-static Tensor *generator_loss(const Defense *defense, SyntheticTrojan trojan, double *values)
+static Tensor *generator_loss(const Defense *defense, const Step *step, SyntheticTrojan trojan,
+                              double *values)
 {
     const Tensor *x = trojan.images;
     float delta =
@@ -127,8 +128,8 @@ static Tensor *generator_loss(const Defense *defense, SyntheticTrojan trojan, do
     float lambda0 = (float)setting(defense->settings, "lambda0");
     Tensor *attack = classification_loss(defense->classifier, trojan.images, trojan.classes);
     Tensor *excess = mean(relu(affine(1, trojan.mask_norm, -delta)), ALL_DIMENSIONS, false);
-    values[ATTACK_LOSS] = (double)tensor_value(attack);
-    values[MASK_NORM] = (double)tensor_value(mean(trojan.mask_norm, ALL_DIMENSIONS, false));
+    step_figure(step, &values[ATTACK_LOSS], attack);
+    step_figure(step, &values[MASK_NORM], mean(trojan.mask_norm, ALL_DIMENSIONS, false));
     return add(attack, scale(lambda0, excess));
 }
 
@@ -138,12 +139,12 @@ static void generator_step(Defense *defense, const Step *step, bool against_filt
     Adversary *own = defense->own;
     parameters_require_gradient(&defense->filter->parameters, false); // till after the backward
     SyntheticTrojan trojan = synthesise(defense, step->images, draw_key(step, "G step"), true);
-    Tensor *loss = generator_loss(defense, trojan, values);
+    Tensor *loss = generator_loss(defense, step, trojan, values);
     if (against_filter) {
         float lambda1 = (float)setting(defense->settings, "gen_lambda1");
         Tensor *restored = filter_forward(defense->filter, trojan.images, false, (RandomKey){0});
         Tensor *second = classification_loss(defense->classifier, restored, trojan.classes);
-        values[FILTERED_ATTACK_LOSS] = (double)tensor_value(second);
+        step_figure(step, &values[FILTERED_ATTACK_LOSS], second);
         loss = add(loss, scale(lambda1, second));
     }
     own->generator_optimizer->learning_rate =
@@ -159,8 +160,8 @@ static Tensor *clean_loss(const Defense *defense, const Step *step, Tensor *xo, 
     float lambda1 = (float)setting(defense->settings, "lambda1");
     Tensor *classification = classification_loss(defense->classifier, xo, step->labels);
     Tensor *distance = image_distance(xo, step->images);
-    values[CLEAN_LOSS] = (double)tensor_value(classification);
-    values[CLEAN_DISTANCE] = (double)tensor_value(distance);
+    step_figure(step, &values[CLEAN_LOSS], classification);
+    step_figure(step, &values[CLEAN_DISTANCE], distance);
     return add(classification, scale(lambda1, distance));
 }
 
@@ -172,8 +173,8 @@ static Tensor *trojan_loss(const Defense *defense, const Step *step, Tensor *res
     float lambda3 = (float)setting(defense->settings, "lambda3");
     Tensor *classification = classification_loss(defense->classifier, restored, step->labels);
     Tensor *distance = image_distance(restored, step->images);
-    values[TROJAN_LOSS] = (double)tensor_value(classification);
-    values[TROJAN_DISTANCE] = (double)tensor_value(distance);
+    step_figure(step, &values[TROJAN_LOSS], classification);
+    step_figure(step, &values[TROJAN_DISTANCE], distance);
     return add(scale(lambda2, classification), scale(lambda3, distance));
 }
 
@@ -249,17 +250,10 @@ static void free_adversary(Defense *defense)
     free(own);
 }
 
-static void show(const Defense *defense, int64_t count, const float *images, float *synthetic)
+static Tensor *show(const Defense *defense, Tensor *images)
 {
-    const Filter *filter = defense->filter;
-    Tape *tape = tape_create(cpu_kernels());
-    tape_record(tape, false);
-    Tensor *x = tape_tensor(tape, SHAPE(count, filter->height, filter->width, filter->channels));
-    memcpy(x->data, images, sizeof(float) * (size_t)x->count);
     RandomKey key = {defense->seed, random_purpose("show"), 0};
-    Tensor *trojan = synthesise(defense, x, key, false).images;
-    memcpy(synthetic, trojan->data, sizeof(float) * (size_t)trojan->count);
-    tape_free(tape);
+    return synthesise(defense, images, key, false).images;
 }
 
 const DefenseMethod defense_aif = {.name = "aif",

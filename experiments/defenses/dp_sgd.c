@@ -32,7 +32,7 @@ static bool start_afresh(TrainingDefense *d, Error *error)
         classifier_create(name.text, old->height, old->width, old->channels, old->classes, error);
     text_free(&name);
     if (!fresh) return false;
-    if (old->mean) classifier_set_mean_std(fresh, old->mean->data, old->deviation->data);
+    classifier_take_input(fresh, old);
     initialize_default(&fresh->parameters, (RandomKey){d->seed, random_purpose("dp-sgd"), 0});
     classifier_free(d->classifier);
     d->classifier = fresh;
@@ -67,5 +67,8 @@ static bool train_dp_sgd(TrainingDefense *d, Error *error)
     return training_stage(d, &stage, error);
 }
 
-const TrainingDefenseMethod defense_dp_sgd = {
-    .name = "dp-sgd", .title = "DP-SGD", .settings = settings, .train = train_dp_sgd};
+const TrainingDefenseMethod defense_dp_sgd = {.name = "dp-sgd",
+                                              .title = "DP-SGD",
+                                              .settings = settings,
+                                              .on_device = true,
+                                              .train = train_dp_sgd};

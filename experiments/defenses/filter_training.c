@@ -3,12 +3,17 @@
 #include "nn/initialize.h"
 #include "optim/schedule.h"
 
-Optimizer *adam_of(const Json *settings, const Parameters *parameters, const char *learning_rate)
+Optimizer *adam_of(const Defense *defense, Parameters *parameters, const char *learning_rate)
 {
-    return optimizer_create_adam(parameters,
-                                 (Adam){.learning_rate = (float)setting(settings, learning_rate),
-                                        .beta1 = (float)setting(settings, "beta1"),
-                                        .beta2 = (float)setting(settings, "beta2")});
+    const Json *set = defense->settings;
+    const Kernels *kernels = classifier_kernels(defense->classifier);
+    Optimizer *optimizer = optimizer_create_adam(
+        parameters, (Adam){.learning_rate = (float)setting(set, learning_rate),
+                           .beta1 = (float)setting(set, "beta1"),
+                           .beta2 = (float)setting(set, "beta2")});
+    parameters_move(parameters, kernels->memory);
+    optimizer_move(optimizer, kernels);
+    return optimizer;
 }
 
 bool filter_training_create(Defense *defense, bool variational, Error *error)
@@ -21,7 +26,7 @@ bool filter_training_create(Defense *defense, bool variational, Error *error)
     if (!defense->filter) return false;
     initialize_default(&defense->filter->parameters,
                        (RandomKey){defense->seed, random_purpose("filter"), 0});
-    defense->own = adam_of(defense->settings, &defense->filter->parameters, "learning_rate");
+    defense->own = adam_of(defense, &defense->filter->parameters, "learning_rate");
     return true;
 }
 

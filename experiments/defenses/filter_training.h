@@ -21,8 +21,8 @@
     {"curve_points", 4, 20, "evaluations of C, T and R during the training", {1, 1e5, true}}
 // clang-format on
 
-// Adam with the settings' betas for these parameters.
-Optimizer *adam_of(const Json *settings, const Parameters *parameters, const char *learning_rate);
+// Adam with the settings' betas for these parameters, both on the classifier's device.
+Optimizer *adam_of(const Defense *defense, Parameters *parameters, const char *learning_rate);
 
 // The method's create, store, restore and free where F is all it trains.
 bool filter_training_create(Defense *defense, bool variational, Error *error);

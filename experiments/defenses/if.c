@@ -28,8 +28,8 @@ static void step(Defense *defense, const Step *step, double *values)
     Tensor *classification = classification_loss(defense->classifier, xo, step->labels);
     Tensor *distance = image_distance(xo, x);
     filter_training_update(defense, step, add(classification, scale(lambda1, distance)));
-    values[0] = (double)tensor_value(classification);
-    values[1] = (double)tensor_value(distance);
+    step_figure(step, &values[0], classification);
+    step_figure(step, &values[1], distance);
 }
 
 const DefenseMethod defense_if = {.name = "if",

@@ -26,7 +26,7 @@ static void step(Defense *defense, const Step *step, double *values)
     Tensor *xo = filter_forward(defense->filter, x, true, (RandomKey){0});
     Tensor *loss = image_distance(xo, x);
     filter_training_update(defense, step, loss);
-    values[0] = (double)tensor_value(loss);
+    step_figure(step, &values[0], loss);
 }
 
 const DefenseMethod defense_ip = {.name = "ip",

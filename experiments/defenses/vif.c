@@ -35,9 +35,9 @@ static void step(Defense *defense, const Step *step, double *values)
     Tensor *divergence = kl_standard_normal(z.mean, z.log_variance);
     filter_training_update(
         defense, step, sum3(classification, scale(lambda1, distance), scale(lambda2, divergence)));
-    values[0] = (double)tensor_value(classification);
-    values[1] = (double)tensor_value(distance);
-    values[2] = (double)tensor_value(divergence);
+    step_figure(step, &values[0], classification);
+    step_figure(step, &values[1], distance);
+    step_figure(step, &values[2], divergence);
 }
 
 const DefenseMethod defense_vif = {.name = "vif",

@@ -228,7 +228,7 @@ static void bench_networks(const char *classifier, const char *filter, const cha
     t.optimizer = optimizer_create_sgd(
         &t.classifier->parameters,
         (Sgd){.learning_rate = 0.01f, .momentum = 0.9f, .weight_decay = 5e-4f});
-    classifier_move(t.classifier, kernels->memory);
+    classifier_move(t.classifier, kernels);
     parameters_move(&t.filter->parameters, kernels->memory);
     optimizer_move(t.optimizer, kernels);
     show(name[0], train_step, &t, 0);

@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/ops.h"
 #include "core/thread.h"
+#include "cuda/device.h"
 #include "tests/test.h"
 
 enum { SAMPLES = 6, SIDE = 10, CLASSES = 5, PARAMETERS = 13 };
@@ -27,6 +28,12 @@ static Tensor *random_parameter(int i, int rank, const int64_t *shape, float siz
     for (int64_t k = 0; k < tensor->count; k++)
         tensor->data[k] = size * random_normal((RandomKey){3, 5, (uint32_t)i}, (uint64_t)k);
     return tensor;
+}
+
+static void network_move(Network *net, const DeviceMemory *memory)
+{
+    for (int i = 0; i < PARAMETERS; i++) tensor_move(net->p[i], memory);
+    tensor_move(net->images, memory);
 }
 
 static Network network_create(const Kernels *kernels)
@@ -51,6 +58,7 @@ static Network network_create(const Kernels *kernels)
     for (int64_t k = 0; k < net.images->count; k++)
         net.images->data[k] = random_normal((RandomKey){3, 6, 0}, (uint64_t)k);
     for (int s = 0; s < SAMPLES; s++) net.labels->ints[s] = s % CLASSES;
+    network_move(&net, kernels->memory);
     return net;
 }
 
@@ -67,8 +75,7 @@ static Tensor *loss_of(const Network *net, int64_t first, int64_t count)
 {
     Tensor *const *p = net->p;
     Tensor *x = slice(tape_input(net->tape, net->images), 0, first, first + count);
-    Tensor *labels = tape_tensor_int(net->tape, SHAPE(count));
-    for (int64_t i = 0; i < count; i++) labels->ints[i] = net->labels->ints[first + i];
+    Tensor *labels = tape_ints(net->tape, count, net->labels->ints + first);
     x = relu(group_norm(conv2d(x, p[0], p[1], (Conv2d){.padding = 1}), p[2], p[3], 4, 1e-5f));
     x = relu(conv2d(x, p[4], NULL, (Conv2d){.stride = 2, .padding = 1}));
     Tensor *shortcut = conv2d(x, p[8], NULL, (Conv2d){.stride = 2});
@@ -86,7 +93,11 @@ static float *gradients(const Network *net, int64_t *count)
     float *all = allocate((size_t)*count * sizeof *all), *to = all;
     for (int i = 0; i < PARAMETERS; i++) {
         check(net->p[i]->grad_written, "parameter %d has no gradient", i);
-        memcpy(to, net->p[i]->grad, (size_t)net->p[i]->count * sizeof *to);
+        const Tensor *p = net->p[i];
+        if (p->memory)
+            p->memory->to_host(p->count * 4, p->grad, to);
+        else
+            memcpy(to, p->grad, (size_t)p->count * sizeof *to);
         to += net->p[i]->count;
     }
     return all;
@@ -190,6 +201,33 @@ static void the_bits_are_the_same_everywhere(void)
     free(wanted);
 }
 
+static void a_device_clips_alike(void)
+{
+    Error error = {0};
+    const Kernels *device = device_kernels("emulated", PRECISION_EXACT, &error);
+    if (!device) {
+        skip("%s", error.message);
+        return;
+    }
+    const Kernels *both[] = {cpu_kernels(), device};
+    float *seen[2];
+    int64_t count = 0;
+    for (int i = 0; i < 2; i++) {
+        Network net = network_create(both[i]);
+        backward_clipped(loss_of(&net, 0, SAMPLES), SAMPLES, .5, NULL);
+        seen[i] = gradients(&net, &count);
+        network_free(&net);
+    }
+    double largest = 0, error_of = 0;
+    for (int64_t k = 0; k < count; k++) {
+        largest = fmax(largest, fabs((double)seen[0][k]));
+        error_of = fmax(error_of, fabs((double)seen[1][k] - (double)seen[0][k]));
+    }
+    check(error_of < 1e-5 * largest, "error %g of %g", error_of, largest);
+    free(seen[0]);
+    free(seen[1]);
+}
+
 static void use_batch_norm(const Network *net, Tensor *x)
 {
     Tensor *running = tensor_create(SHAPE(3));
@@ -239,6 +277,7 @@ int main(int argc, char **argv)
          clipped_gradients_are_those_of_the_plain_loop},
         {"without_a_bound_it_is_backward", without_a_bound_it_is_backward},
         {"the_bits_are_the_same_everywhere", the_bits_are_the_same_everywhere},
+        {"a_device_clips_alike", a_device_clips_alike},
     };
     return TESTS_RUN(tests);
 }

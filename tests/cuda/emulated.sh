@@ -25,7 +25,10 @@ if [ -d "$shared/golden/ops" ]; then
 else
     echo "skipped golden cases: $shared/golden is absent"
 fi
-for test in emulator device_kernels training_step ptx; do
+if [ -d "$shared/golden/models" ]; then
+    check "golden network mnist-ia" "$BUILD/model_check" --device emulated "$shared"/golden/models/mnist_ia.safetensors
+fi
+for test in emulator device_kernels training_step device_training ptx; do
     check "test_$test" "$BUILD/tests/cuda/test_$test"
 done
 echo "$passed passed, $failed failed"

@@ -53,7 +53,7 @@ static Training training_create(const char *model, int64_t batch, int64_t side, 
     t.optimizer =
         optimizer_create_sgd(&t.classifier->parameters,
                              (Sgd){.learning_rate = 0.1f, .momentum = 0.9f, .weight_decay = 5e-4f});
-    classifier_move(t.classifier, kernels->memory);
+    classifier_move(t.classifier, kernels);
     optimizer_move(t.optimizer, kernels);
     tensor_move(t.images, kernels->memory);
     tensor_move(t.labels, kernels->memory);

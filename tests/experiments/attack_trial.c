@@ -35,7 +35,8 @@ StepTrial step_trial(const Attack *attack, int64_t n, const float *images, const
                  .key = key,
                  .total = 1};
     memcpy(step.images->data, images, sizeof(float) * (size_t)step.images->count);
-    if (labels) memcpy(step.labels->ints, labels, sizeof(int32_t) * (size_t)n);
+    int32_t *classes = memset(step.labels->ints, 0, sizeof(int32_t) * (size_t)n);
+    step.classes = labels ? memcpy(classes, labels, sizeof(int32_t) * (size_t)n) : classes;
     return (StepTrial){tape, step};
 }
 

@@ -121,7 +121,7 @@ static void the_users_pictures_take_the_place_of_the_drawn_ones(void)
     Picture pictures[] = {plain(3, 255, 0, 51), plain(1, 102, 0, 0)};
     for (int channels = 1; channels <= 3; channels += 2) {
         Attack attack = attack_trial("image-bi+", SIDE, channels, 1, NULL);
-        attack.method->free(&attack);
+        attack_clear(&attack);
         attack.pictures = pictures;
         attack.picture_count = 2;
         Error error = {0};
@@ -146,7 +146,7 @@ static void the_users_pictures_take_the_place_of_the_drawn_ones(void)
     }
     pictures[1].width = SIDE - 1;
     Attack attack = attack_trial("image-bi+", SIDE, 3, 1, NULL);
-    attack.method->free(&attack);
+    attack_clear(&attack);
     attack.pictures = pictures;
     attack.picture_count = 2;
     Error error = {0};

@@ -172,10 +172,11 @@ static int32_t sample(const Evaluation *e, int64_t i, float *image, float *stamp
 {
     Tape *tape = tape_create(cpu_kernels());
     SampleBatch batch;
-    sample_batch(e, tape, i, 1, false, &batch);
+    ImageStore store = image_store(e->dataset, cpu_kernels());
+    sample_batch(e, &store, tape, i, 1, false, &batch);
     memcpy(image, batch.clean->data, sizeof(float) * 28 * 28);
     memcpy(stamped, batch.trojan->data, sizeof(float) * 28 * 28);
-    int32_t label = batch.labels->ints[0];
+    int32_t label = batch.labels[0];
     tape_free(tape);
     return label;
 }
@@ -208,7 +209,8 @@ static void a_sample_carries_the_same_trigger_in_every_subset(void)
     float clean_a[28 * 28], trojan_a[28 * 28];
     Tape *tape = tape_create(cpu_kernels());
     SampleBatch three;
-    sample_batch(&few, tape, 0, 3, true, &three);
+    ImageStore store = image_store(few.dataset, cpu_kernels());
+    sample_batch(&few, &store, tape, 0, 3, true, &three);
     for (int i = 0; i < 3; i++) {
         int32_t label = sample(&whole, some[i], clean_a, trojan_a);
         const float *clean_b = three.clean->data + i * 28 * 28;
@@ -217,8 +219,7 @@ static void a_sample_carries_the_same_trigger_in_every_subset(void)
         check(memcmp(trojan_a, trojan_b, sizeof trojan_a) == 0, "image %u", some[i]);
         check(memcmp(clean_a, clean_b, sizeof clean_a) == 0, "image %u", some[i]);
         check(memcmp(clean_a, trojan_a, sizeof clean_a) != 0, "image %u is stamped", some[i]);
-        check(label == w.test.labels[some[i]] && three.labels->ints[i] == label, "label of %u",
-              some[i]);
+        check(label == w.test.labels[some[i]] && three.labels[i] == label, "label of %u", some[i]);
         check(part.filtered_trojan[i] == all.filtered_trojan[some[i]], "prediction %u", some[i]);
     }
     const Tensor *again = inject(three.clean, three.trigger);

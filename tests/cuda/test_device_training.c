@@ -1,0 +1,103 @@
+// Whole trainings on the emulated device, by the program as a user calls it: the losses are the
+// processor's, two runs leave the same bits, filters work there too, and what does not is said
+// before anything is computed.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/error.h"
+#include "cuda/device.h"
+#include "tests/experiments/program.h"
+#include "tests/test.h"
+
+static const char *const few =
+    "--data digits --train-images 8 --test-images 20 --set classifier.epochs=2 --set "
+    "classifier.batch_size=4 --quiet";
+
+static bool emulator_is_here(void)
+{
+    Error error = {0};
+    if (device_kernels("emulated", PRECISION_EXACT, &error)) return true;
+    skip("%s", error.message);
+    return false;
+}
+
+// The points of the curve `name` in a curves.json.
+static const Json *points_of(const Json *curves, const char *name)
+{
+    const Json *series = json_get(curves, "series");
+    for (size_t i = 0; series && i < series->count; i++)
+        if (strcmp(json_get_string(series->items[i], "name", ""), name) == 0)
+            return json_get(series->items[i], "points");
+    return NULL;
+}
+
+static void same_curve(const Json *a, const Json *b, const char *name, double tolerance)
+{
+    const Json *x = points_of(a, name), *y = points_of(b, name);
+    if (!check(x && y && x->count == y->count && x->count > 0, "curves of %s", name)) return;
+    for (size_t i = 0; i < x->count; i++) {
+        double p = x->items[i]->items[1]->number, q = y->items[i]->items[1]->number;
+        check(fabs(p - q) <= tolerance * fabs(q), "%s, point %zu: %.9g, not %.9g", name, i, p, q);
+    }
+}
+
+// The curves of the one classifier below this result directory.
+static Json *curves_below(const char *directory)
+{
+    char *path = copy_string(run_shell("echo %s/classifiers/*/curves.json", directory).output);
+    path[strcspn(path, "\n")] = '\0';
+    Json *curves = read_result(path);
+    free(path);
+    return curves;
+}
+
+static void a_classifier_learns_as_on_the_processor(void)
+{
+    if (!emulator_is_here()) return;
+    clear_work();
+    succeeded(run_sieve("train %s --out cpu -o cpu.safetensors >/dev/null", few));
+    for (int i = 0; i < 2; i++)
+        succeeded(run_sieve("train %s --device emulated --out run%d -o %d.safetensors >/dev/null",
+                            few, i, i));
+    succeeded(run_shell("cmp 0.safetensors 1.safetensors"));
+    Json *host = curves_below("cpu"), *device = curves_below("run0");
+    same_curve(device, host, "loss", 1e-4);
+    json_free(host);
+    json_free(device);
+}
+
+static void a_filter_is_trained_and_measured_there(void)
+{
+    if (!emulator_is_here()) return;
+    if (!getenv("SIEVE_TEST_LONG")) {
+        skip("make test-emulated runs it");
+        return;
+    }
+    clear_work();
+    succeeded(run_sieve("run %s --model mlp --device emulated --defense vif --set vif.epochs=1 "
+                        "--json r.json --out r >/dev/null",
+                        few));
+    Json *record = read_result("r.json");
+    check(json_get(record, "FPR") != NULL, "it is measured");
+    json_free(record);
+}
+
+static void what_does_not_work_there_is_said_at_once(void)
+{
+    if (!emulator_is_here()) return;
+    clear_work();
+    Outcome outcome = run_sieve("run %s --device emulated --defense none", few);
+    check(outcome.status == 1 && strstr(outcome.errors, "the defense none works on the cpu so far"),
+          "status %d: %s", outcome.status, outcome.errors);
+    check(strcmp(files_left(), "") == 0, "left: %s", files_left());
+}
+
+int main(int argc, char **argv)
+{
+    static const Test tests[] = {
+        {"a_classifier_learns_as_on_the_processor", a_classifier_learns_as_on_the_processor},
+        {"a_filter_is_trained_and_measured_there", a_filter_is_trained_and_measured_there},
+        {"what_does_not_work_there_is_said_at_once", what_does_not_work_there_is_said_at_once},
+    };
+    return TESTS_RUN(tests);
+}
