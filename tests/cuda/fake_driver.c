@@ -8,6 +8,21 @@
 
 typedef void *Handle;
 
+// What was asked of it, written to $FAKE_CUDA_COUNTS at the program's end.
+static struct {
+    long launches, graphs, changes, waits, copies;
+} counts;
+
+__attribute__((destructor)) static void write_counts(void)
+{
+    const char *path = getenv("FAKE_CUDA_COUNTS");
+    FILE *file = path && counts.launches > 0 ? fopen(path, "w") : NULL;
+    if (!file) return;
+    fprintf(file, "%ld launches %ld graphs %ld changes %ld waits %ld copies\n", counts.launches,
+            counts.graphs, counts.changes, counts.waits, counts.copies);
+    fclose(file);
+}
+
 static int has(const char *fault)
 {
     const char *wanted = getenv("FAKE_CUDA");
@@ -72,6 +87,7 @@ EXPORT(cuStreamCreate, (Handle * stream, unsigned flags))
 }
 EXPORT(cuStreamSynchronize, (Handle stream))
 {
+    counts.waits++;
     return stream != (Handle)2;
 }
 EXPORT(cuModuleLoadDataEx,
@@ -124,6 +140,7 @@ EXPORT(cuLaunchKernel, (Handle function, unsigned grid_x, unsigned grid_y, unsig
 {
     const NodeParameters p = {function, grid_x,  grid_y, grid_z,    block_x,
                               block_y,  block_z, shared, arguments, extra};
+    counts.launches++;
     return has("launch fails") ? 700 : fits(&p) && stream == (Handle)2 ? 0 : 1;
 }
 EXPORT(cuGraphCreate, (Handle * graph, unsigned flags))
@@ -145,6 +162,7 @@ EXPORT(cuGraphAddKernelNode, (Handle * node, Handle graph, const Handle *before,
 EXPORT(cuGraphExecKernelNodeSetParams,
        (Handle executable, Handle node, const NodeParameters *parameters))
 {
+    counts.changes++;
     return executable != (Handle)4 || (uintptr_t)node < 100 || !fits(parameters);
 }
 EXPORT(cuGraphInstantiateWithFlags, (Handle * executable, Handle graph, unsigned long long flags))
@@ -162,6 +180,7 @@ EXPORT(cuGraphExecDestroy, (Handle executable))
 }
 EXPORT(cuGraphLaunch, (Handle executable, Handle stream))
 {
+    counts.graphs++;
     return executable != (Handle)4 || stream != (Handle)2;
 }
 EXPORT(cuMemAlloc_v2, (uint64_t * address, size_t bytes))
@@ -177,11 +196,13 @@ EXPORT(cuMemFree_v2, (uint64_t address))
 }
 EXPORT(cuMemcpyHtoDAsync_v2, (uint64_t to, const void *from, size_t bytes, Handle stream))
 {
+    counts.copies++;
     memcpy((void *)(uintptr_t)to, from, bytes);
     return stream != (Handle)2;
 }
 EXPORT(cuMemcpyDtoHAsync_v2, (void *to, uint64_t from, size_t bytes, Handle stream))
 {
+    counts.copies++;
     memcpy(to, (const void *)(uintptr_t)from, bytes);
     return stream != (Handle)2;
 }

@@ -83,6 +83,46 @@ static void faults_of_the_driver_are_named(void)
          "CUDA_ERROR_ILLEGAL_ADDRESS (an illegal memory access was encountered)", 1);
 }
 
+typedef struct Counts {
+    long launches, graphs, changes, waits, copies;
+} Counts;
+
+// What a training with this data set of so many images, in steps of 32, asks of the driver.
+static Counts counts_of(const char *attack, int images)
+{
+    Counts c = {0};
+    char arguments[1024], path[1024], text[256] = "";
+    snprintf(path, sizeof path, "%s/counts", temporary_directory());
+    setenv("FAKE_CUDA_COUNTS", path, 1);
+    snprintf(arguments, sizeof arguments,
+             "train --device cuda --quiet --data digits --attack %s --train-images %d "
+             "--test-images 40 --set classifier.epochs=2 --out '%s/%d' -o '%s/model'",
+             attack, images, temporary_directory(), images, temporary_directory());
+    Output output = run("", arguments);
+    unsetenv("FAKE_CUDA_COUNTS");
+    check(output.status == 0, "status %d: %s", output.status, output.text);
+    FILE *file = fopen(path, "r");
+    if (!check(file != NULL, "no counts")) return c;
+    if (fgets(text, sizeof text, file))
+        check(sscanf(text, "%ld launches %ld graphs %ld changes %ld waits %ld copies", &c.launches,
+                     &c.graphs, &c.changes, &c.waits, &c.copies) == 5,
+              "counts: %s", text);
+    fclose(file);
+    return c;
+}
+
+// With 30 more steps in each of two epochs there are 60 graphs more, and neither a kernel alone nor a
+// copy nor a wait.
+static void nothing_waits_inside_an_epoch(void)
+{
+    const Counts few = counts_of("badnet+", 320), many = counts_of("badnet+", 1280);
+    check(many.graphs - few.graphs == 60, "%ld graphs more", many.graphs - few.graphs);
+    check(many.launches == few.launches, "%ld launches, %ld", many.launches, few.launches);
+    check(many.copies == few.copies, "%ld copies, %ld", many.copies, few.copies);
+    check(many.waits == few.waits, "%ld waits, %ld", many.waits, few.waits);
+    check(many.changes > few.changes, "%ld changes, %ld", many.changes, few.changes);
+}
+
 int main(int argc, char **argv)
 {
     static const Test tests[] = {
@@ -90,6 +130,7 @@ int main(int argc, char **argv)
         {"a_gpu_is_described", a_gpu_is_described},
         {"kernels_that_do_nothing_fail_the_check", kernels_that_do_nothing_fail_the_check},
         {"faults_of_the_driver_are_named", faults_of_the_driver_are_named},
+        {"nothing_waits_inside_an_epoch", nothing_waits_inside_an_epoch},
     };
     return TESTS_RUN(tests);
 }
