@@ -1,6 +1,6 @@
 #!/bin/sh
 # Everything that needs a GPU, in one run of under nine minutes on a machine with one: builds with the C compiler alone, then
-# golden cases, networks, random shapes and repeatability in every precision, trainings (the same bits twice, and after kill -9),
+# golden cases, networks, random shapes and repeatability in every precision, trainings (the same bits twice; going on after kill -9),
 # PTX and memory checks where NVIDIA's tools are, times beside PyTorch's where that is, bandwidths. Each part has its own limit of
 # time and its own lines in the report; a part that fails or runs out of time does not stop the next.
 # usage: [DEVICE=cuda] [BENCH_TORCH=python3] cuda/on-device.sh [REPORT] (default build/on-device.txt)
@@ -31,20 +31,34 @@ case $1 in
     [ $status -eq 137 ] && echo "stopped after $seconds s; the same call goes on from the last checkpoint"
     exit $status
     ;;
---same-bits) # ARGUMENTS..: a training twice, and once more killed in its middle and gone on with; the processor's beside it
+--same-bits) # ARGUMENTS..: a training twice leaves the same bits; the processor's accuracies and times beside it
     shift
-    rm -rf "$scratch"
-    mkdir -p "$scratch"
-    train="$BUILD/sieve train --quiet --json $scratch/NAME.json --out $scratch/NAME -o $scratch/NAME.safetensors $*"
-    for name in first second; do
-        $(echo "$train" | sed "s,NAME,$name,g") --device "$device" || exit 1
+    rm -rf "$scratch/same"
+    mkdir -p "$scratch/same"
+    train() { # NAME ARGUMENTS..
+        to=$scratch/same/$1
+        shift
+        "$BUILD/sieve" train --quiet --json "$to.json" --out "$to" -o "$to.safetensors" "$@"
+    }
+    train first --device "$device" "$@" && train second --device "$device" "$@" && train cpu "$@" || exit 1
+    grep -H '"classifier":' "$scratch/same/first.json" "$scratch/same/cpu.json" # seconds
+    cmp "$scratch/same/first.safetensors" "$scratch/same/second.safetensors"
+    exit
+    ;;
+--goes-on) # SECONDS ARGUMENTS..: a long training killed after so long, twice; the second goes on where the first stood
+    seconds=$2
+    shift 2
+    rm -rf "$scratch/long"
+    before=0
+    for call in first second; do
+        timeout -s KILL "$seconds" "$BUILD/sieve" train --device "$device" --quiet --out "$scratch/long" -o "$scratch/long.safetensors" "$@"
+        [ $? -eq 137 ] || exit 1
+        checkpoint=$(ls "$scratch"/long/classifiers/*/checkpoint.safetensors) || exit 1
+        now=$(head -c 1000000 "$checkpoint" | grep -a -o '"epochs_done":"[0-9]*"' | head -n 1 | tr -dc 0-9)
+        echo "$call call: the checkpoint is after ${now:-no} epochs"
+        [ "${now:-0}" -gt "$before" ] || exit 1
+        before=$now
     done
-    timeout -s KILL 2 $(echo "$train" | sed "s,NAME,killed,g") --device "$device"
-    $(echo "$train" | sed "s,NAME,killed,g") --device "$device" || exit 1
-    cmp "$scratch/first.safetensors" "$scratch/second.safetensors" || exit 1
-    cmp "$scratch/first.safetensors" "$scratch/killed.safetensors" || exit 1
-    $(echo "$train" | sed "s,NAME,cpu,g") || exit 1
-    grep -h '"classifier":' "$scratch/first.json" "$scratch/cpu.json" # seconds: device, processor
     exit 0
     ;;
 esac
@@ -93,8 +107,9 @@ for precision in exact tf32 bf16; do
 done
 [ -d "$shared/golden/models" ] && part 60 "golden networks" "$BUILD/model_check" --device "$device" "$shared"/golden/models/*.safetensors
 part 30 "the same bits on every run" cuda/on-device.sh --repeatable tf32
-part 60 "trainings: the same bits twice and after kill -9" cuda/on-device.sh --same-bits --data digits --attack badnet+ --precision tf32
-part 60 "attack and filters" "$BUILD/sieve" run --device "$device" --precision tf32 --data digits --attack badnet+ --defense vif,aif --quiet --out "$scratch/run"
+part 60 "a training twice: the same bits" cuda/on-device.sh --same-bits --data digits --attack badnet+ --precision tf32
+part 70 "a training that is killed goes on" cuda/on-device.sh --goes-on 30 --data signs --model preact-resnet18 --precision tf32 --set classifier.epochs=100000
+part 50 "attack and filters" "$BUILD/sieve" run --device "$device" --precision tf32 --data digits --attack badnet+ --defense vif,aif --quiet --out "$scratch/run"
 part 40 "private SGD" "$BUILD/sieve" run --device "$device" --data digits --attack badnets --defense dp-sgd --set dp-sgd.epochs=2 --quiet --out "$scratch/run"
 have_mnist && part 60 "MNIST" "$BUILD/sieve" train --device "$device" --precision tf32 --data mnist --data-dir "$shared/data" --attack badnet+ --scale paper --set classifier.epochs=5 -o "$scratch/mnist.safetensors" --out "$scratch/run"
 if command -v compute-sanitizer >/dev/null; then

@@ -84,11 +84,11 @@ static bool poison_set(Attack *attack, Dataset *train, PoisonTruth *truth, Error
 }
 
 // The benign samples of a batch: their places in it; returns how many.
-static int64_t benign_places(const Adaptive *own, const Step *step, uint32_t *places)
+static int64_t benign_places(const Adaptive *own, const Step *step, int32_t *places)
 {
     int64_t count = 0;
     for (int64_t i = 0; i < step->images->shape[0]; i++)
-        if (!own->stamped || !own->stamped[step->samples[i]]) places[count++] = (uint32_t)i;
+        if (!own->stamped || !own->stamped[step->samples[i]]) places[count++] = (int32_t)i;
     return count;
 }
 
@@ -97,20 +97,20 @@ static PoisonedBatch poison(Attack *attack, const Step *step, double *figures)
     (void)figures;
     Adaptive *own = attack->triggers;
     Tensor *all = step->images;
-    int64_t size = all->count / all->shape[0];
-    uint32_t *places = tape_allocate(step->tape, all->shape[0] * (int64_t)sizeof *places);
+    int64_t bytes = all->shape[0] * (int64_t)sizeof(int32_t);
+    int32_t *places = tape_allocate_host(step->tape, bytes);
     int64_t n = benign_places(own, step, places);
     bool benign = step->epoch < (int)setting(attack->settings, "benign_epochs");
     if (n == 0) return (PoisonedBatch){all, step->labels, NULL}; // nothing else to learn from
-    Tensor *x = tape_tensor(step->tape, SHAPE(n, all->shape[1], all->shape[2], all->shape[3]));
-    Tensor *labels = tape_tensor_int(step->tape, SHAPE(benign ? n : 2 * n));
+    Tensor *x = gather_rows(all, tape_ints(step->tape, n, places));
+    int32_t *classes = tape_allocate_host(step->tape, 2 * bytes);
     for (int64_t i = 0; i < n; i++) {
-        memcpy(x->data + i * size, all->data + places[i] * size, sizeof(float) * (size_t)size);
-        labels->ints[i] = step->labels->ints[places[i]];
-        if (!benign) labels->ints[n + i] = attack_label(attack, labels->ints[i]);
+        classes[i] = step->classes[places[i]];
+        classes[n + i] = attack_label(attack, classes[i]);
     }
+    Tensor *labels = tape_ints(step->tape, benign ? n : 2 * n, classes);
     if (benign) return (PoisonedBatch){x, labels, NULL};
-    Tensor *trojan = stamp(attack, x, (Draws){step->key, places});
+    Tensor *trojan = stamp(attack, x, (Draws){step->key, (const uint32_t *)places});
     own->layers = 0;
     tape_observe(step->tape, &own->observer); // until loss()
     return (PoisonedBatch){concat(2, (Tensor *[]){x, trojan}, 0), labels, NULL};
@@ -136,6 +136,7 @@ static Tensor *loss(Attack *attack, const Step *step, Tensor *both)
 
 const AttackMethod attack_adaptive = {.name = "adaptive",
                                       .title = "Adaptive",
+                                      .on_device = true,
                                       .settings = settings,
                                       .create = create,
                                       .free = free_adaptive,

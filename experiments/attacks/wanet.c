@@ -97,20 +97,39 @@ static void draw_noise(RandomKey key, uint64_t index, int64_t values, float *r)
     }
 }
 
+// R of each image, (n, height, width, 2). In training the indices are places in a batch: the whole
+// batch's numbers are drawn where they are wanted, and those of the images taken. At test they are
+// samples of a large set.
+static Tensor *random_places(const Attack *attack, Tape *tape, int64_t n, RandomKey key,
+                             const uint32_t *indices)
+{
+    enum { LARGEST_BATCH = 1024 };
+    int64_t height = attack->height, width = attack->width, values = height * width * 2, most = 0;
+    int32_t *rows = tape_allocate_host(tape, n * (int64_t)sizeof *rows);
+    for (int64_t i = 0; i < n; i++) {
+        rows[i] = (int32_t)indices[i];
+        if (most <= indices[i]) most = (int64_t)indices[i] + 1;
+    }
+    if (most <= LARGEST_BATCH) {
+        Tensor *all = tape_tensor(tape, SHAPE(most, height, width, 2));
+        tape_kernels(tape)->uniform(all->count, -1, 1, key, all->data);
+        return gather_rows(all, tape_ints(tape, n, rows));
+    }
+    float *r = tape_allocate_host(tape, n * values * (int64_t)sizeof *r);
+    for (int64_t i = 0; i < n; i++) draw_noise(key, indices[i], values, r + i * values);
+    return tape_floats(tape, SHAPE(n, height, width, 2), r);
+}
+
 static Tensor *noise(const Attack *attack, Tensor *images, Tensor *others, Draws draws)
 {
     (void)others;
     Tape *tape = images->tape;
-    int64_t n = images->shape[0], values = (int64_t)attack->height * attack->width * 2;
-    float *r = tape_allocate_host(tape, n * values * (int64_t)sizeof *r);
     RandomKey key = draws.key;
     key.purpose ^= random_purpose("wanet noise");
-    for (int64_t i = 0; i < n; i++) draw_noise(key, draws.indices[i], values, r + i * values);
-    Tensor *noises = tape_floats(tape, SHAPE(n, attack->height, attack->width, 2), r);
+    Tensor *r = random_places(attack, tape, images->shape[0], key, draws.indices);
     Tensor *sizes =
         tape_floats(tape, SHAPE(2), (float[]){(float)attack->width, (float)attack->height});
-    Tensor *g = add(grids(attack, images), divide(noises, sizes));
-    return grid_sample(images, clamp(g, -1, 1));
+    return grid_sample(images, clamp(add(grids(attack, images), divide(r, sizes)), -1, 1));
 }
 
 // The warp has no mask and no pattern: it is shown on a grid of lines.

@@ -312,7 +312,13 @@ static void data_case(const Run *run, const int64_t *size)
     for (size_t i = 0; i < sizeof stored; i++) stored[i] = (uint8_t)random_word(KEY, i);
     for (int i = 0; i < COUNT; i++) {
         index[i] = i * 3 % SAMPLES;
-        poses[i] = (ImagePose){index[i], i - 4, 3 - i, .8f, .6f, i % 2, i / 2 % 2, {0}};
+        poses[i] = (ImagePose){.sample = index[i],
+                               .shift_y = i - 4,
+                               .shift_x = 3 - i,
+                               .cosine = .8f,
+                               .sine = .6f,
+                               .rotated = i & 1,
+                               .mirrored = i >> 1 & 1};
     }
     run->kernels->batch_images(&shape, stored, poses, run->out[0]);
     run->kernels->gather_rows(COUNT, 100 * size[0], index, SAMPLES, inputs[1], run->out[1]);

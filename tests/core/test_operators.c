@@ -230,6 +230,19 @@ static void maxima_and_norms(void)
                  .shape = {S(4, 3, 5, 2)}});
 }
 
+static void rows_are_gathered_from_a_table(void)
+{
+    Tape *tape = tape_create(cpu_kernels());
+    const float table[] = {1, 2, 3, 4, 5, 6};
+    const int32_t rows[] = {2, 0, 2, 1};
+    const Tensor *y = gather_rows(tape_floats(tape, SHAPE(3, 2), table), tape_ints(tape, 4, rows));
+    const float wanted[] = {5, 6, 1, 2, 5, 6, 3, 4};
+    check(y->rank == 2 && y->shape[0] == 4 && y->shape[1] == 2, "shape %s", shape_text(y));
+    check(memcmp(y->data, wanted, sizeof wanted) == 0, "the rows' values");
+    check(!y->needs_grad, "no gradient");
+    tape_free(tape);
+}
+
 static void the_first_maximum_is_the_argmax(void)
 {
     Tape *tape = tape_create(cpu_kernels());
@@ -496,6 +509,7 @@ int main(int argc, char **argv)
          sums_and_means_over_every_set_of_dimensions},
         {"maxima_and_norms", maxima_and_norms},
         {"the_first_maximum_is_the_argmax", the_first_maximum_is_the_argmax},
+        {"rows_are_gathered_from_a_table", rows_are_gathered_from_a_table},
         {"operators_that_move_elements", operators_that_move_elements},
         {"matrix_products", matrix_products},
         {"losses", losses},
