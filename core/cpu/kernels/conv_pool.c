@@ -110,22 +110,35 @@ static float scale_of(const ConvPool *s)
     return 1 / (1 - s->probability);
 }
 
+// The gradients of one band, `window` rows of an image (at its end those that no window covers), and
+// how many values these are.
+static int64_t spread_band(const PoolTask *task, int64_t image, int64_t band, float *values)
+{
+    const ConvPool *s = task->shape;
+    const Pooled p = pooled_of(s);
+    const int64_t width = s->conv.out_width, rows = s->conv.out_height - band * s->window;
+    const int64_t count = smaller(s->window, rows) * width * p.channels;
+    const int64_t first = image * p.values + band * p.width * p.channels;
+    if (band == p.height || p.width * s->window < width)
+        memset(values, 0, (size_t)count * sizeof(float));
+    for (int64_t i = 0; i < p.width && band < p.height; i++)
+        spread_window(s, scale_of(s), task->dy + first + i * p.channels,
+                      task->from_places + first + i * p.channels,
+                      values + i * s->window * p.channels);
+    return count;
+}
+
+static int64_t bands_of(const ConvPool *s)
+{
+    return (s->conv.out_height + s->window - 1) / s->window;
+}
+
 static void spread_images(const void *context, int64_t first, int64_t images, float *values)
 {
     const PoolTask *task = context;
-    const ConvPool *s = task->shape;
-    const Pooled p = pooled_of(s);
-    const int64_t count = values_of(&s->conv), width = s->conv.out_width;
-    const float scale = scale_of(s), *dy = task->dy + first * p.values;
-    const uint8_t *places = task->from_places + first * p.values;
-    bool covered = p.height * s->window == s->conv.out_height && p.width * s->window == width;
-    if (!covered) memset(values, 0, (size_t)(images * count) * sizeof(float));
-    for (int64_t n = 0; n < images; n++)
-        for (int64_t oy = 0; oy < p.height; oy++)
-            for (int64_t ox = 0; ox < p.width; ox++, dy += p.channels, places += p.channels) {
-                int64_t pixel = oy * s->window * width + ox * s->window;
-                spread_window(s, scale, dy, places, values + n * count + pixel * p.channels);
-            }
+    const int64_t bands = bands_of(task->shape);
+    for (int64_t band = first * bands; band < (first + images) * bands; band++)
+        values += spread_band(task, band / bands, band % bands, values);
 }
 
 static void conv2d_pool_input_gradient(const ConvPool *s, const uint8_t *places, const float *dy,
@@ -144,37 +157,49 @@ static void conv2d_pool_weight_gradient(const ConvPool *s, const uint8_t *places
     (&s->conv, x, (Gradients){NULL, spread_images, &task}, dweight);
 }
 
+// The sum over all pixels as reduce.c forms it, in the same order: a block's bands are spread anew.
 typedef struct BiasTask {
     const PoolTask *pool;
-    float *sums; // (batch, channels)
+    Columns plan;
+    float *partial; // (blocks, channels)
 } BiasTask;
 
-// dy that passes, summed over each image.
-static void sum_passing(const void *context, int64_t begin, int64_t end, int thread)
+static void sum_blocks(const void *context, int64_t begin, int64_t end, int thread)
 {
-    (void)thread;
     const BiasTask *task = context;
-    const Pooled p = pooled_of(task->pool->shape);
-    for (int64_t n = begin; n < end; n++) {
-        float *restrict sums = task->sums + n * p.channels;
-        memset(sums, 0, (size_t)p.channels * sizeof(float));
-        for (int64_t i = 0; i < p.values; i += p.channels) {
-            const float *restrict dy = task->pool->dy + n * p.values + i;
-            const uint8_t *restrict places = task->pool->from_places + n * p.values + i;
-            for (int64_t c = 0; c < p.channels; c++) sums[c] += places[c] != NO_PLACE ? dy[c] : 0;
+    const ConvPool *s = task->pool->shape;
+    const Columns *plan = &task->plan;
+    const int64_t bands = bands_of(s), channels = plan->width, row = s->conv.out_width * channels;
+    const int64_t most = plan->block_rows * channels + 2 * s->window * row;
+    float *values = scratch(thread, most * (int64_t)sizeof(float)), sums[PANEL];
+    for (int64_t number = begin; number < end; number++) {
+        Panel panel = panel_of(plan, number);
+        int64_t pixel = panel.block * plan->block_rows, pixels = values_of(&s->conv) / channels;
+        int64_t image = pixel / pixels, line = pixel % pixels / s->conv.out_width;
+        int64_t band = line / s->window, filled = 0;
+        int64_t skipped = pixel % pixels * channels - band * s->window * row;
+        for (; filled < skipped + panel.rows * channels; band++) {
+            if (band == bands) image++, band = 0;
+            filled += spread_band(task->pool, image, band, values + filled);
         }
+        sum_columns(&panel, false, plan->wide, values + skipped + panel.first, sums);
+        add_phases(&panel, sums);
+        memcpy(task->partial + panel.block * channels + panel.first, sums,
+               (size_t)panel.width * sizeof(float));
     }
 }
 
 static void conv2d_pool_bias_gradient(const ConvPool *s, const uint8_t *places, const float *dy,
                                       float *dbias)
 {
-    const Pooled p = pooled_of(s);
+    const int64_t channels = s->conv.out_channels;
     PoolTask pool = {.shape = s, .dy = dy, .from_places = places};
-    BiasTask task = {&pool, scratch(-1, s->conv.batch * p.channels * (int64_t)sizeof(float))};
-    parallel_ranges(s->conv.batch, p.values, sum_passing, &task);
-    add_blocks(s->conv.batch, p.channels, task.sums, dbias);
-    for (int64_t c = 0; c < p.channels; c++) dbias[c] *= scale_of(s);
+    BiasTask task = {&pool, columns_plan(s->conv.batch * values_of(&s->conv) / channels, channels),
+                     NULL};
+    const Columns *plan = &task.plan;
+    task.partial = scratch(-1, plan->blocks * channels * (int64_t)sizeof(float));
+    parallel_ranges(plan->blocks * plan->panels, CHUNK, sum_blocks, &task);
+    add_blocks(plan->blocks, channels, task.partial, dbias);
 }
 
 static void spread_range(const void *context, int64_t begin, int64_t end, int thread)
