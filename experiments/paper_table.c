@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "experiments/data_table.h"
 #include "experiments/published.h"
 #include "experiments/report/read.h"
 
@@ -21,19 +22,20 @@ static const PublishedSet *find_set(const char *name, Error *error)
         }
         text_append(&names, "%s%s", i ? ", " : "", set->name);
     }
-    fail(error, "unknown table '%s'; known: %s", name, names.text);
+    fail(error, "unknown table '%s'; known: %s, %s", name, names.text, data_table_name);
     text_free(&names);
     return NULL;
 }
 
 bool paper_table_check(const char *name, Error *error)
 {
-    return find_set(name, error) != NULL;
+    return strcmp(name, data_table_name) == 0 || find_set(name, error) != NULL;
 }
 
 void paper_table_list(Text *out)
 {
     for (int i = 0; published_set(i); i++) text_append(out, "%s\n", published_set(i)->name);
+    text_append(out, "%s\n", data_table_name);
 }
 
 // ---- what was measured for a line ----
@@ -209,6 +211,7 @@ static void print_table(Text *out, const PublishedSet *set, const Results *resul
 
 bool paper_table(const char *name, const char *directory, Text *out, Error *error)
 {
+    if (strcmp(name, data_table_name) == 0) return data_table(directory, out, error);
     const PublishedSet *set = find_set(name, error);
     if (!set) return false;
     Results results = {0};

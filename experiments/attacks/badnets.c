@@ -20,6 +20,7 @@
 #include "core/error.h"
 #include "data/glyphs.h"
 #include "experiments/attack.h"
+#include "experiments/attacks/badnets.h"
 
 enum { BY_IMAGES, PIXEL, STATIC, DYNAMIC, WATERMARK };
 enum { PATTERN = 3, SIGNS = 4, COLOURS = 3 };
@@ -100,12 +101,22 @@ static void draw_watermark(Stamp *stamp)
         }
 }
 
+static int default_kind(int width, int channels)
+{
+    if (channels == 1) return PIXEL;
+    return width >= 128 ? WATERMARK : DYNAMIC;
+}
+
+const char *badnets_default_trigger(int width, int channels)
+{
+    static const char *const names[] = {"", "pixel", "static", "dynamic", "watermark"};
+    return names[default_kind(width, channels)];
+}
+
 static int kind_of(const Attack *attack)
 {
     int kind = (int)setting(attack->settings, "trigger");
-    if (kind != BY_IMAGES) return kind;
-    if (attack->channels == 1) return PIXEL;
-    return attack->width >= 128 ? WATERMARK : DYNAMIC;
+    return kind != BY_IMAGES ? kind : default_kind(attack->width, attack->channels);
 }
 
 static bool create(Attack *attack, Error *error)

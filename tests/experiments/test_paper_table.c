@@ -82,8 +82,8 @@ static void published_figures_are_the_papers(void)
 // Every row has a figure in every column that the paper has.
 static void no_figure_is_missing(void)
 {
-    static const int lines[] = {4 * 6 + 3 * 4, 20 * 6, 9 * 4, 26 * 6, 5 * 4, 9 * 2,
-                                6 * 2,         9 * 2,  4 * 2, 5 * 2,  7 * 2, 4 * 2, 2 * 2, 4 * 2};
+    static const int lines[] = {4 * 6 + 3 * 4, 20 * 6, 9 * 4, 26 * 6, 5 * 4, 9 * 2, 6 * 2,
+                                9 * 2,         4 * 2,  5 * 2, 7 * 2,  4 * 2, 2 * 2, 4 * 2};
     static const int figures[] = {4 * 13 + 3 * 8, 20 * 16 + 12 * 11,
                                   9 * 12 + 9 * 8, 26 * 12,
                                   5 * 8,          9 * 2,
@@ -243,6 +243,36 @@ static void without_results_nothing_was_run(void)
     text_free(&table);
 }
 
+// Table 8: sizes, classes and triggers as they are built in, samples of what was run.
+static void the_data_sets_stand_beside_the_papers(void)
+{
+    Error error = {0};
+    Text table = {0}, path = {0};
+    const char *directory = directory_named("samples");
+    const char *text =
+        "{\"data\": \"cifar10\", \"model\": \"nin\", \"attack\": \"none\", \"mode\": "
+        "\"single\", \"seed\": 1, \"scale\": \"quick\", \"clean_accuracy\": 50, "
+        "\"config\": {\"train_samples\": 40000}}";
+    text_append(&path, "%s/classifiers/1", directory);
+    check(directory_create(path.text, &error), "%s", error.message);
+    text_append(&path, "/result.json");
+    check(file_write(path.text, text, strlen(text), &error), "%s", error.message);
+    check(paper_table_check("none/8", &error), "%s", error.message);
+    check(paper_table("none/8", directory, &table, &error), "%s", error.message);
+    static const char *const lines[][2] = {
+        {"cifar10 ",
+         "  32x32x3    32x32x3    40000    50000        10     10   dynamic    dynamic"},
+        {"mnist ",
+         "  28x28x1    28x28x1  not run    60000        10     10   pixel      single pixel"},
+        {"trojai ",
+         "224x224x3  224x224x3  not run   125000  by files   5-25   watermark  natural"}};
+    for (int i = 0; i < 3; i++)
+        check(strstr(line_with(table.text, lines[i][0]), lines[i][1]) != NULL, "%s\n%s",
+              lines[i][1], table.text);
+    text_free(&table);
+    text_free(&path);
+}
+
 static void unknown_names_and_broken_results_are_refused(void)
 {
     Error error = {0};
@@ -274,6 +304,7 @@ int main(int argc, char **argv)
          of_several_experiments_the_papers_scale_and_the_most_seeds_count},
         {"models_and_settings_tell_lines_apart", models_and_settings_tell_lines_apart},
         {"without_results_nothing_was_run", without_results_nothing_was_run},
+        {"the_data_sets_stand_beside_the_papers", the_data_sets_stand_beside_the_papers},
         {"unknown_names_and_broken_results_are_refused",
          unknown_names_and_broken_results_are_refused}};
     return TESTS_RUN(tests);
