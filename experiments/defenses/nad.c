@@ -21,7 +21,7 @@ static const Setting settings[] = {
     {"epochs", 20, 20, "of distillation", {1, 1e5, true}},
     {"lower_at", 2, 2, "epoch of both from which on the learning rate is a tenth", {0, 1e5, true}},
     {"batch_size", 64, 64, "images in a step", {1, 1e6, true}},
-    {"learning_rate", 0.01, 0.1, "of SGD", {0, 1e3, false}},
+    {"learning_rate", 0.03, 0.1, "of SGD", {0, 1e3, false}},
     {"momentum", 0.9, 0.9, "of SGD (Nesterov's)", {0, 0.9999, false}},
     {"weight_decay", 1e-4, 1e-4, "of SGD", {0, 1e3, false}},
     {"beta_low", 500, 500, "beta of the lowest of the three maps", {0, 1e9, false}},
