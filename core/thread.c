@@ -1,6 +1,8 @@
-// The pool: threads wait for a job, take task numbers from a shared counter until none is left, and
-// report. The caller works too. Jobs are short and follow each other closely, so waiting threads
-// first spin for a while, then sleep.
+// The pool: threads wait for a job and take task numbers from a shared ticket until none is left. The
+// caller works too, and returns when all tasks are done, whether or not every thread has come: on a
+// busy machine one may not get a processor for long. Hence the ticket carries the job's generation: a
+// late thread cannot take a task of a job that it has not seen. Jobs are short and follow each other
+// closely, so waiting threads first spin for a while, then sleep.
 #include "core/thread.h"
 
 #include <pthread.h>
@@ -12,22 +14,21 @@
 
 enum { MAX_THREADS = 64, SPINS = 20000 };
 
-typedef struct Job {
-    void (*body)(void *, int64_t, int);
-    void *context;
-    int64_t tasks;
-} Job;
+typedef void TaskBody(void *context, int64_t task, int thread);
+
+static const uint64_t NO_TASK = UINT32_MAX;
 
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t wake, done;
-    int count;   // threads in use including the caller; 0: not yet decided
-    int started; // workers running: numbers 1..started
+    atomic_int count; // threads in use including the caller; 0: not yet decided
+    int started;      // workers running: numbers 1..started
     unsigned generation_at_start[MAX_THREADS];
-    Job job;
-    atomic_uint generation; // increases with every job
-    atomic_llong next;      // next task to take
-    atomic_int busy;        // workers still in the job
+    // The job. It changes only while the ticket's task is NO_TASK and no task is under way.
+    _Atomic(TaskBody *) body;
+    _Atomic(void *) context;
+    atomic_ullong tasks, completed;
+    atomic_ullong ticket; // generation << 32 | next task
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER,
           .wake = PTHREAD_COND_INITIALIZER,
           .done = PTHREAD_COND_INITIALIZER};
@@ -49,27 +50,49 @@ static void relax(void)
 #endif
 }
 
-static void take_tasks(void)
+// The next task of this generation's job, or NO_TASK. That the ticket did not change in between says
+// that `tasks` is this job's.
+static uint64_t take_task(unsigned generation)
+{
+    unsigned long long ticket = atomic_load(&pool.ticket);
+    for (;;) {
+        uint64_t task = ticket & NO_TASK;
+        if (ticket >> 32 != generation || task >= atomic_load(&pool.tasks)) return NO_TASK;
+        if (atomic_compare_exchange_weak(&pool.ticket, &ticket, ticket + 1)) return task;
+    }
+}
+
+static void take_tasks(unsigned generation)
 {
     inside = true;
-    for (;;) {
-        int64_t task = atomic_fetch_add(&pool.next, 1);
-        if (task >= pool.job.tasks) break;
-        pool.job.body(pool.job.context, task, this_thread);
+    for (uint64_t task; (task = take_task(generation)) != NO_TASK;) {
+        TaskBody *body = atomic_load(&pool.body);
+        uint64_t tasks = atomic_load(&pool.tasks);
+        body(atomic_load(&pool.context), (int64_t)task, this_thread);
+        if (atomic_fetch_add(&pool.completed, 1) + 1 == tasks && this_thread > 0) {
+            pthread_mutex_lock(&pool.lock);
+            pthread_cond_signal(&pool.done);
+            pthread_mutex_unlock(&pool.lock);
+        }
     }
     inside = false;
+}
+
+static unsigned current_generation(void)
+{
+    return (unsigned)(atomic_load(&pool.ticket) >> 32);
 }
 
 static unsigned wait_for_job(unsigned seen)
 {
     for (int spin = 0; spin < SPINS; spin++) {
-        unsigned generation = atomic_load(&pool.generation);
+        unsigned generation = current_generation();
         if (generation != seen) return generation;
         relax();
     }
     pthread_mutex_lock(&pool.lock);
-    while (atomic_load(&pool.generation) == seen) pthread_cond_wait(&pool.wake, &pool.lock);
-    unsigned generation = atomic_load(&pool.generation);
+    while (current_generation() == seen) pthread_cond_wait(&pool.wake, &pool.lock);
+    unsigned generation = current_generation();
     pthread_mutex_unlock(&pool.lock);
     return generation;
 }
@@ -81,12 +104,7 @@ static void *worker(void *argument)
     for (;;) {
         seen = wait_for_job(seen);
         if (this_thread < pool.count) // more workers may exist than are in use
-            take_tasks();
-        if (atomic_fetch_sub(&pool.busy, 1) == 1) {
-            pthread_mutex_lock(&pool.lock);
-            pthread_cond_signal(&pool.done);
-            pthread_mutex_unlock(&pool.lock);
-        }
+            take_tasks(seen);
     }
     return NULL;
 }
@@ -96,7 +114,7 @@ static void start_workers(void)
 {
     while (pool.started < pool.count - 1) {
         int number = pool.started + 1;
-        pool.generation_at_start[number] = atomic_load(&pool.generation);
+        pool.generation_at_start[number] = current_generation();
         pthread_t thread;
         if (pthread_create(&thread, NULL, worker, (void *)(intptr_t)number) != 0) break;
         pthread_detach(thread);
@@ -119,32 +137,43 @@ void threads_set(int count)
     pool.count = count;
 }
 
-static void run_here(int64_t tasks, void (*body)(void *, int64_t, int), void *context)
+static void run_here(int64_t tasks, TaskBody *body, void *context)
 {
     for (int64_t task = 0; task < tasks; task++) body(context, task, this_thread);
 }
 
+// Closes the ticket, changes the job, and opens the ticket of the next generation.
+static unsigned publish(int64_t tasks, TaskBody *body, void *context)
+{
+    uint64_t generation = current_generation();
+    atomic_store(&pool.ticket, generation << 32 | NO_TASK);
+    atomic_store(&pool.body, body);
+    atomic_store(&pool.context, context);
+    atomic_store(&pool.tasks, (uint64_t)tasks);
+    atomic_store(&pool.completed, 0);
+    generation = (generation + 1) & UINT32_MAX;
+    pthread_mutex_lock(&pool.lock);
+    atomic_store(&pool.ticket, generation << 32);
+    pthread_cond_broadcast(&pool.wake);
+    pthread_mutex_unlock(&pool.lock);
+    return (unsigned)generation;
+}
+
 void parallel_for(int64_t tasks, void (*body)(void *, int64_t, int), void *context)
 {
-    if (inside || tasks <= 1 || threads_count() == 1) {
+    if (inside || tasks <= 1 || tasks >= (int64_t)NO_TASK || threads_count() == 1) {
         run_here(tasks, body, context);
         return;
     }
     start_workers();
-    pool.job = (Job){body, context, tasks};
-    atomic_store(&pool.next, 0);
-    atomic_store(&pool.busy, pool.started);
-    pthread_mutex_lock(&pool.lock);
-    atomic_fetch_add(&pool.generation, 1);
-    pthread_cond_broadcast(&pool.wake);
-    pthread_mutex_unlock(&pool.lock);
-    take_tasks();
+    take_tasks(publish(tasks, body, context));
     for (int spin = 0; spin < SPINS; spin++) {
-        if (atomic_load(&pool.busy) == 0) return;
+        if (atomic_load(&pool.completed) == (uint64_t)tasks) return;
         relax();
     }
     pthread_mutex_lock(&pool.lock);
-    while (atomic_load(&pool.busy) != 0) pthread_cond_wait(&pool.done, &pool.lock);
+    while (atomic_load(&pool.completed) != (uint64_t)tasks)
+        pthread_cond_wait(&pool.done, &pool.lock);
     pthread_mutex_unlock(&pool.lock);
 }
 
