@@ -21,7 +21,7 @@ for precision in exact tf32 bf16; do
         "$python" "$torch_bench" --device cuda --precision $other --only "${prefix:-train}" --compile | sed 's/^/compiled /' >>"$log"
     fi
     echo "== $precision (PyTorch: $other)"
-    awk '{ times[$1, $2] = $3; if ($1 == "sieve") { order[++n] = $2; more[$2] = $5 " " $6 } }
+    awk '{ times[$1, $2] = $3; if ($1 == "sieve") { order[++n] = $2; more[$2] = $2 ~ /^private/ ? "x" $NF " plain" : $5 " " $6 } }
         END { printf "%-30s %10s %18s %12s %8s %12s %8s\n", "workload", "sieve ms", "", "eager ms", "ratio", "compiled ms", "ratio"
             for (i = 1; i <= n; i++) { w = order[i]; s = times["sieve", w]; e = times["eager", w]; c = times["compiled", w]
                 printf "%-30s %10.3f %18s %12s %8s %12s %8s\n", w, s, more[w], e ? e : "-", e ? sprintf("%.2fx", e / s) : "-",
