@@ -68,7 +68,7 @@ static void figures_and_studies_are_listed(void)
     check(strstr(files_left(), "none-3.png") && strstr(files_left(), "none-3.svg"), "%s",
           files_left());
     o = run_sieve("figure none/77");
-    check(o.status == 2 && strstr(o.errors, "unknown figure 'none/77'; known: none/3"), "%d: %s",
+    check(o.status == 2 && strstr(o.errors, "unknown figure 'none/77'; known: none/2"), "%d: %s",
           o.status, o.errors);
     o = run_sieve("figure none/7 --out /dev/null");
     check(o.status == 1 && strstr(o.errors, "/dev/null"), "%d: %s", o.status, o.errors);
