@@ -152,7 +152,7 @@ static LocalTraining local(void *context, int participant, int round)
 static bool train_federation(TrainingDefense *d, const TrainingStage *stage, const char *checkpoint,
                              Curves *curves, double *seconds, Error *error)
 {
-    if (stage->loss || stage->backward || stage->nesterov || stage->observer ||
+    if (stage->dataset || stage->loss || stage->backward || stage->nesterov || stage->observer ||
         (stage->schedule.kind != SCHEDULE_CONSTANT))
         return fail(error, "%s: its training is not one of a federation", d->method->name);
     Rounds rounds = {stage, allocate_zeroed((size_t)d->train->count * sizeof(bool))};
