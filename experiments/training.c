@@ -182,6 +182,12 @@ static bool run_epochs(Loop *loop, Curves *curves, double *seconds, Error *error
     *seconds = before;
     for (int epoch = begin; epoch < plan->epochs; epoch++) {
         run_epoch(loop, epoch, curves);
+        if (epoch + 1 == plan->epochs && loop->figure_count > 0 && !isfinite(loop->figures[0]))
+            return fail(
+                error,
+                "%s: the training diverged, its %s is not a number after epoch %d; a smaller "
+                "learning rate may help",
+                plan->label, loop->trainee->figures[0], epoch + 1);
         double now = seconds_now();
         *seconds = before + now - started;
         if (now - saved >= plan->checkpoint_interval || epoch + 1 == plan->epochs) {

@@ -33,7 +33,9 @@ typedef struct Trainee {
     void *state;
     // Does one step and writes the figures to be averaged over the epoch (losses), named below.
     void (*step)(void *state, const Step *step, double *figures);
-    const char *const *figures; // names; NULL-terminated, at most MAX_FIGURES
+    // Names; NULL-terminated, at most MAX_FIGURES. Where the first one is not finite in the last
+    // epoch, the training has diverged and fails.
+    const char *const *figures;
     // The whole state to and from a checkpoint; restore changes nothing where it fails.
     void (*store)(const void *state, Safetensors *file);
     bool (*restore)(void *state, const Safetensors *file, const char *path, Error *error);

@@ -24,6 +24,7 @@ typedef struct Toy {
     int steps, epochs[EPOCHS], first_count, last_count;
     const char *keep; // where to copy the checkpoint that lies there at each evaluation; or NULL
     const char *checkpoint;
+    bool diverges;
 } Toy;
 
 static void toy_step(void *state, const Step *s, double *figures)
@@ -42,6 +43,7 @@ static void toy_step(void *state, const Step *s, double *figures)
     toy->last_count = (int)count;
     figures[0] = (double)count; // its mean over the epoch weighs each image alike
     if (s->epoch > 0) figures[1] = 1;
+    if (toy->diverges && s->epoch == EPOCHS - 1) figures[0] = NAN;
 }
 
 static void toy_store(const void *state, Safetensors *file)
@@ -299,6 +301,20 @@ static void a_checkpoint_that_cannot_be_written_stops_the_training(void)
     free(path);
 }
 
+// Nor is it done when it is tried again from the checkpoint before.
+static void a_training_that_diverged_fails(void)
+{
+    char *path = fresh_path("diverged.safetensors");
+    for (int try = 0; try < 2; try++) {
+        Toy toy = {.diverges = true};
+        Text text = {0};
+        Error error = {0};
+        check(!train_toy(&toy, path, "hash", &text, &error), "it counts as trained");
+        check(strstr(error.message, "diverged") != NULL, "'%s' says so", error.message);
+    }
+    free(path);
+}
+
 // ---- the classifier, killed ----
 
 static const char *program; // this test: it runs itself as the process to be killed
@@ -457,6 +473,7 @@ int main(int argc, char **argv)
         {"a_damaged_checkpoint_is_refused", a_damaged_checkpoint_is_refused},
         {"a_checkpoint_that_cannot_be_written_stops_the_training",
          a_checkpoint_that_cannot_be_written_stops_the_training},
+        {"a_training_that_diverged_fails", a_training_that_diverged_fails},
         {"a_killed_training_goes_on_to_the_same_bits", a_killed_training_goes_on_to_the_same_bits},
         {"so_does_one_of_an_attack_with_networks", so_does_one_of_an_attack_with_networks}};
     program = argv[0];
