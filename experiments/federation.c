@@ -128,8 +128,8 @@ static double local_step(State *state, Optimizer *optimizer, int64_t first, int6
     return value;
 }
 
-// From G to L_i; returns the mean loss of the last epoch, NAN without samples.
-static double train_locally(State *state, int participant, int round)
+// From G to L_i, and the mean loss of the last epoch; false, and L_i = G, without samples.
+static bool train_locally(State *state, int participant, int round, double *loss)
 {
     const FederatedTraining *t = state->training;
     const Federation *f = t->federation;
@@ -141,22 +141,21 @@ static double train_locally(State *state, int participant, int round)
     Optimizer *optimizer =
         optimizer_create_sgd(&t->classifier->parameters,
                              (Sgd){.momentum = t->momentum, .weight_decay = t->weight_decay});
-    double loss = (double)NAN;
     uint32_t turn = (uint32_t)(round * f->participants + participant);
     for (int epoch = 0; count > 0 && epoch < local.epochs; epoch++) {
         RandomKey key = {t->seed, t->purpose + (uint32_t)epoch, turn};
         epoch_order(key, state->samples, count, state->order);
         optimizer->learning_rate = learning_rate_at(&local.schedule, epoch);
-        loss = 0;
+        *loss = 0;
         for (int64_t first = 0; first < count; first += t->batch_size) {
             int64_t n = count - first < t->batch_size ? count - first : t->batch_size;
             RandomKey step = key;
             step.purpose ^= (1 + (uint32_t)first) * 2654435761u; // of its own for every step
-            loss += local_step(state, optimizer, first, n, step) * (double)n / (double)count;
+            *loss += local_step(state, optimizer, first, n, step) * (double)n / (double)count;
         }
     }
     optimizer_free(optimizer);
-    return loss;
+    return count > 0 && local.epochs > 0;
 }
 
 // ---- a round ----
@@ -208,14 +207,15 @@ static void run_round(void *opaque, const Step *s, double *figures)
     memset(state->change, 0, sizeof(double) * (size_t)tensors_size(&t->classifier->parameters));
     keep_global(state);
     for (int i = 0; i < t->federation->participants; i++) {
-        double loss = train_locally(state, i, s->epoch);
+        double loss = 0;
+        bool took_part = train_locally(state, i, s->epoch, &loss);
         add_change(state);
-        if (isnan(loss)) continue;
+        if (!took_part) continue;
         sum += loss;
         trained++;
     }
     aggregate(state);
-    figures[0] = trained > 0 ? sum / trained : (double)NAN;
+    figures[0] = trained > 0 ? sum / trained : 0; // NaN would say that it diverged
 }
 
 static void evaluate(void *opaque, int rounds_done, Curves *curves)
