@@ -177,21 +177,18 @@ const char *device_description(void)
 
 // ---- Kernels ----
 
-#define FAMILY_ELEMENTWISE(name) {#name, PTX_ELEMENTWISE},
-#define FAMILY_REDUCE(name) {#name, PTX_REDUCE},
-#define FAMILY_LOSS(name) {#name, PTX_LOSS},
-#define FAMILY_NORM(name) {#name, PTX_NORM},
-#define FAMILY_GROUP_NORM(name) {#name, PTX_GROUP_NORM},
-#define FAMILY_POOL(name) {#name, PTX_POOL},
-#define FAMILY_RESAMPLE(name) {#name, PTX_RESAMPLE},
-#define FAMILY_NOISE(name) {#name, PTX_NOISE},
-#define FAMILY_DATA(name) {#name, PTX_DATA},
-#define FAMILY_OPTIMIZER(name) {#name, PTX_OPTIMIZER},
-#define FAMILY_MATRIX(name) {#name, PTX_MATRIX},
-static const struct {
-    const char *name;
-    PtxFile file;
-} kernels[KERNEL_COUNT] = {
+#define FAMILY_ELEMENTWISE(name) PTX_ELEMENTWISE,
+#define FAMILY_REDUCE(name) PTX_REDUCE,
+#define FAMILY_LOSS(name) PTX_LOSS,
+#define FAMILY_NORM(name) PTX_NORM,
+#define FAMILY_GROUP_NORM(name) PTX_GROUP_NORM,
+#define FAMILY_POOL(name) PTX_POOL,
+#define FAMILY_RESAMPLE(name) PTX_RESAMPLE,
+#define FAMILY_NOISE(name) PTX_NOISE,
+#define FAMILY_DATA(name) PTX_DATA,
+#define FAMILY_OPTIMIZER(name) PTX_OPTIMIZER,
+#define FAMILY_MATRIX(name) PTX_MATRIX,
+static const PtxFile families[KERNEL_COUNT] = {
     KERNELS_OF_ELEMENTWISE(FAMILY_ELEMENTWISE) KERNELS_OF_REDUCE(FAMILY_REDUCE)
         KERNELS_OF_LOSS(FAMILY_LOSS) KERNELS_OF_NORM(FAMILY_NORM)
             KERNELS_OF_GROUP_NORM(FAMILY_GROUP_NORM) KERNELS_OF_POOL(FAMILY_POOL)
@@ -216,15 +213,15 @@ static void load_module(PtxFile file)
 static Handle function_of(KernelNumber kernel)
 {
     Handle *function = &gpu.functions[kernel];
-    const PtxFile file = kernels[kernel].file;
+    const PtxFile file = families[kernel];
     int local = 0;
     if (*function) return *function;
     if (!gpu.modules[file]) load_module(file);
-    MUST(cuModuleGetFunction(function, gpu.modules[file], kernels[kernel].name));
+    MUST(cuModuleGetFunction(function, gpu.modules[file], kernel_name(kernel)));
     MUST(cuFuncGetAttribute(&local, FUNCTION_LOCAL_BYTES, *function));
     if (local > 0)
         fprintf(stderr, "sieve: the driver gives kernel %s %d bytes of local memory\n",
-                kernels[kernel].name, local);
+                kernel_name(kernel), local);
     return *function;
 }
 
@@ -257,7 +254,7 @@ static void driver_launch(const Launch *what)
     const NodeParameters p = parameters_of(what, list);
     Result result = driver.cuLaunchKernel(p.function, p.grid_x, p.grid_y, p.grid_z, p.block_x,
                                           p.block_y, p.block_z, p.shared, gpu.stream, list, NULL);
-    must(result, kernels[what->kernel].name);
+    must(result, kernel_name(what->kernel));
 }
 
 static void driver_wait(void)

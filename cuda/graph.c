@@ -33,6 +33,7 @@ typedef struct Sequence {
 struct DeviceGraph {
     Sequence sequences[MOST_SEQUENCES];
     int count;
+    const Sequence *last; // that was started
 };
 
 static const Backend *backend;
@@ -171,6 +172,13 @@ void device_end(DeviceGraph *graph)
     take_noted(known);
     if (!known->graph) build(known);
     backend->start(known->graph);
+    graph->last = known;
+}
+
+void device_graph_each(const DeviceGraph *graph, void (*visit)(const Launch *, void *), void *to)
+{
+    for (int i = 0; graph->last && i < graph->last->count; i++)
+        visit(&graph->last->items[i]->launch, to);
 }
 
 static void sequence_free(Sequence *sequence)

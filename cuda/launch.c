@@ -7,6 +7,20 @@
 static const Backend *backend; // the device in use
 static void *scratch_memory;
 static int64_t scratch_bytes;
+static void *outgrown[64]; // scratch memory that became too small; each was half the next at most
+
+const char *kernel_name(KernelNumber kernel)
+{
+#define NAME_OF(name) #name,
+    static const char *const names[KERNEL_COUNT] = {ALL_KERNELS(NAME_OF)};
+#undef NAME_OF
+    return names[kernel];
+}
+
+const Backend *device_backend(void)
+{
+    return backend;
+}
 
 Grid grid_over(int64_t count)
 {
@@ -17,6 +31,11 @@ void *device_scratch(int64_t bytes)
 {
     if (bytes <= scratch_bytes) return scratch_memory;
     // What it grows out of is not given back: kernels may be at work in it, or recorded with it.
+    for (int i = 0; scratch_memory; i++) {
+        if (outgrown[i]) continue;
+        outgrown[i] = scratch_memory;
+        break;
+    }
     scratch_bytes = bytes > 2 * scratch_bytes ? bytes : 2 * scratch_bytes;
     scratch_memory = backend->memory.allocate(scratch_bytes);
     return scratch_memory;

@@ -69,6 +69,12 @@ void launches_catch_up(void);
                      .arrays = (const ArrayUse[]){__VA_ARGS__}, \
                      .array_count = sizeof((const ArrayUse[]){__VA_ARGS__}) / sizeof(ArrayUse)})
 
+// Visits the kernels of the step that last went through this graph, in order.
+void device_graph_each(const DeviceGraph *graph, void (*visit)(const Launch *, void *), void *to);
+
+const char *kernel_name(KernelNumber kernel);
+const Backend *device_backend(void); // of the device in use
+
 // One thread for each of `count` items.
 Grid grid_over(int64_t count);
 

@@ -1,8 +1,8 @@
-// bench [--device cuda|emulated [--precision exact|tf32|bf16]] [PREFIX [THREADS]]
+// bench [--device cuda|emulated [--precision exact|tf32|bf16] [--profile 1]] [PREFIX [THREADS]]
 // Times of the workloads of shared/bench/torch_bench.py, under the same names: one line "NAME
 // milliseconds ms" each (median), with GFLOP/s for single operators. Batch 128 throughout. On a device
-// each workload is one graph, and there are the times of memory-bound
-// kernels in GB/s as well. `bench peak` measures what one core can do at most, in multiply-adds
+// each workload is one graph, and there are the times of memory-bound kernels in GB/s as well;
+// --profile 1 tells for each how its time divides among kernels. `bench peak` measures what one core can do at most, in multiply-adds
 // and in the kernel's own tile.
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +44,9 @@ static void run_once(void (*body)(void *), void *context, DeviceGraph *graph)
     device_wait();
 }
 
-static double median(void (*body)(void *), void *context)
+static bool profiled; // on a device: what each kernel of a workload takes, too
+
+static double median(const char *name, void (*body)(void *), void *context)
 {
     double times[RUNS];
     DeviceGraph *graph = kernels->memory ? device_graph_create() : NULL;
@@ -54,6 +56,7 @@ static double median(void (*body)(void *), void *context)
         run_once(body, context, graph);
         times[i] = now() - start;
     }
+    if (graph && profiled) device_graph_profile(graph, name);
     device_graph_free(graph);
     qsort(times, RUNS, sizeof times[0], ascending);
     return times[RUNS / 2];
@@ -71,7 +74,7 @@ static bool asked_for(const char *name)
 static void show(const char *name, void (*body)(void *), void *context, double flop)
 {
     if (strncmp(name, prefix, strlen(prefix)) != 0) return;
-    double seconds = median(body, context);
+    double seconds = median(name, body, context);
     printf("%s %.3f ms", name, seconds * 1e3);
     if (flop > 0) printf(" %.1f GFLOP/s", flop / seconds / 1e9);
     printf("\n");
@@ -296,7 +299,7 @@ static void bench_streams(void)
                 random_tensor(SHAPE(LARGE), false), random_tensor(SHAPE(CHANNELS), false)};
     for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++) {
         if (!asked_for(streams[i].name)) continue;
-        double seconds = median(streams[i].body, &s);
+        double seconds = median(streams[i].name, streams[i].body, &s);
         printf("%s %.3f ms %.0f GB/s\n", streams[i].name, seconds * 1e3,
                4.0 * LARGE * streams[i].arrays / seconds / 1e9);
     }
@@ -428,7 +431,7 @@ static void show_peak(void)
     Single s = {.tape = tape_create(kernels),
                 .a = random_tensor(SHAPE(1024, 1024), false),
                 .b = random_tensor(SHAPE(1024, 1024), false)};
-    double rate = 2.0 * 1024 * 1024 * 1024 / median(run_gemm, &s) / 1e9;
+    double rate = 2.0 * 1024 * 1024 * 1024 / median("gemm", run_gemm, &s) / 1e9;
     printf(
         "one core: peak %.1f GFLOP/s (multiply-adds, %s), gemm-1024 %.1f GFLOP/s, %.0f %% of it\n",
         most, cpu_kernels()->name, rate, 100 * rate / most);
@@ -453,6 +456,7 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], "--device") == 0) device = argv[2];
         if (strcmp(argv[1], "--precision") == 0 && !precision_parse(argv[2], &precision, &error))
             device = "";
+        if (strcmp(argv[1], "--profile") == 0) profiled = strcmp(argv[2], "1") == 0;
     }
     kernels = *device ? device_kernels(device, precision, &error) : NULL;
     if (!kernels) {
