@@ -234,7 +234,9 @@ typedef struct MatrixArguments {
     bool dense; // c is (m, n): none of the line above matters
     bool accumulate;
     int32_t splits, split_k; // parts of k and their length; block (m tile, n tile, part)
+    int32_t parts;           // groups of threads that add the splits
     bool relu;                       // c = max(0, ..) at last
+    bool as_is;                      // sums are written in pairs, with nothing after them
     const float *scale;              // NULL, or the sum's factor for each n
     const float *a, *b, *bias;       // bias: NULL or one for each n
     float *c, *partial;              // partial: NULL, or [splits][m][n] in the place of c
@@ -244,7 +246,7 @@ typedef struct MatrixArguments {
 typedef struct FrozenArguments {
     int64_t count;
     int32_t n;
-    bool relu;
+    bool relu, wide;
     const float *y, *scale; // scale: NULL: 1
     float *dy;
 } FrozenArguments;

@@ -66,6 +66,9 @@ void copy_async_wait(int pending);
 #define copy_async_16(shared, global, inside) emulated_copy_async(shared, global, 16, inside)
 #define copy_async_4(shared, global, inside) emulated_copy_async(shared, global, 4, inside)
 
+// ldmatrix: cuda/kernel.h.
+void load_tiles(const float *row, float *values);
+
 uint32_t to_tf32(float x);
 uint32_t to_bf16_pair(float low, float high);
 // mma.sync.m16n8k8 (tf32) and m16n8k16 (bf16), with the fragments of the PTX ISA.

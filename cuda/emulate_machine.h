@@ -43,6 +43,7 @@ typedef enum State { STATE_READY, STATE_BARRIER, STATE_WARP, STATE_DONE } State;
 typedef enum WarpAction {
     WARP_SHUFFLE_FLOAT,
     WARP_SHUFFLE_DOUBLE,
+    WARP_LOAD_TILES,
     WARP_TF32,
     WARP_BF16
 } WarpAction;
@@ -52,6 +53,8 @@ typedef struct WarpRequest {
     WarpAction action;
     int distance;
     double value, result;
+    const float *row; // in shared memory
+    float *values;
     int rows, columns;
     float (*c)[4];
     uint32_t (*a)[4];

@@ -1,4 +1,4 @@
-// Operations of a whole warp (shuffles, the matrix instruction) and asynchronous copies. Each lane
+// Operations of a whole warp (shuffles, loading tiles, the matrix instruction) and asynchronous copies. Each lane
 // brings its operands and waits; the last one computes for all.
 #include "cuda/emulate_machine.h"
 
@@ -77,6 +77,15 @@ static void multiply(WarpAction action, WarpRequest *const *lanes)
         }
 }
 
+// ---- ldmatrix: four tiles of 8 rows of 4 floats ----
+
+static void distribute_tiles(WarpRequest *const *lanes)
+{
+    for (int lane = 0; lane < LANES_OF_WARP; lane++)
+        for (int tile = 0; tile < 4; tile++)
+            lanes[lane]->values[tile] = lanes[8 * tile + lane / 4]->row[lane % 4];
+}
+
 // ---- All lanes together ----
 
 static void perform(WarpRequest *const *lanes)
@@ -88,6 +97,8 @@ static void perform(WarpRequest *const *lanes)
             emulator_fault("lanes 0 and %d of a warp are at different operations", i);
     if (first->action == WARP_TF32 || first->action == WARP_BF16)
         multiply(first->action, lanes);
+    else if (first->action == WARP_LOAD_TILES)
+        distribute_tiles(lanes);
     else
         for (int i = 0; i < LANES_OF_WARP; i++)
             lanes[i]->result = lanes[(i ^ first->distance) % LANES_OF_WARP]->value;
@@ -122,6 +133,17 @@ double emulated_shuffle_double(double value, int distance)
     WarpRequest request = {.action = WARP_SHUFFLE_DOUBLE, .distance = distance, .value = value};
     warp_operation(&request);
     return request.result;
+}
+
+// The row counts as read by the lane that brings its place.
+void load_tiles(const float *row, float *values)
+{
+    WarpRequest request = {.action = WARP_LOAD_TILES, .row = row, .values = values};
+    uintptr_t offset = (uintptr_t)row - (uintptr_t)machine.shared;
+    if (offset >= machine.shared_bytes || offset % 16 != 0)
+        emulator_fault("a row of a tile at byte %ld of shared memory", (long)offset);
+    emulator_access((uintptr_t)row, 16, false);
+    warp_operation(&request);
 }
 
 void multiply_tiles_tf32(int rows, int columns, float (*c)[4], uint32_t (*a)[4], uint32_t (*b)[2])

@@ -42,11 +42,13 @@
     X(exact_forward_64) X(exact_input_64) X(exact_weight_64)                                   \
     X(exact_forward_any) X(exact_input_any) X(exact_weight_any)                                \
     X(tf32_forward_128) X(tf32_input_128) X(tf32_weight_128)                                   \
+    X(tf32_forward_128_64) X(tf32_input_128_64) X(tf32_weight_128_64)                         \
     X(tf32_forward_64) X(tf32_input_64) X(tf32_weight_64)                                      \
     X(tf32_forward_any) X(tf32_input_any) X(tf32_weight_any)                                   \
     X(bf16_forward_128) X(bf16_input_128) X(bf16_weight_128)                                   \
+    X(bf16_forward_128_64) X(bf16_input_128_64) X(bf16_weight_128_64)                         \
     X(bf16_forward_64) X(bf16_input_64) X(bf16_weight_64)                                      \
-    X(finish_splits) X(frozen_gradient)
+    X(finish_splits) X(finish_splits_wide) X(frozen_gradient)
 
 #define ALL_KERNELS(X)                                                                         \
     KERNELS_OF_ELEMENTWISE(X) KERNELS_OF_REDUCE(X) KERNELS_OF_LOSS(X) KERNELS_OF_NORM(X)       \

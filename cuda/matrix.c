@@ -4,13 +4,7 @@
 
 typedef enum Kind { KIND_FORWARD, KIND_INPUT, KIND_WEIGHT } Kind;
 
-enum {
-    TILE_K = 32,
-    STAGES = 3,
-    BLOCKS_WANTED = 264, // two for each multiprocessor of an H200
-    LEAST_TILES = 4,     // of k in a split
-    MOST_SPLITS = 64
-};
+enum { TILE_K = 32, STAGES = 3, MULTIPROCESSORS = 132 }; // of an H100 or H200
 
 static Precision precision;
 
@@ -37,58 +31,112 @@ static bool in_chunks(const MatrixArguments *s, Kind kind)
            (((uintptr_t)s->a | (uintptr_t)s->b) & 15) == 0;
 }
 
-static KernelNumber kernel_of(Kind kind, bool chunks, int tile)
+// ---- How a product is cut: the tile's size and the splits of k ----
+
+// Of a block: its part of the result, and how many of them fit a multiprocessor.
+typedef struct Tile {
+    int m, n, fit;
+    double weight; // time for a k and an element of the result, relative to the largest tile
+    KernelNumber kernels[3]; // by precision
+} Tile;
+
+static const Tile tiles[] = {
+    {64, 64, 4, 1.5, {KERNEL_exact_forward_64, KERNEL_tf32_forward_64, KERNEL_bf16_forward_64}},
+    {128, 64, 3, 1.2, {KERNEL_COUNT, KERNEL_tf32_forward_128_64, KERNEL_bf16_forward_128_64}},
+    {128, 128, 2, 1.0, {KERNEL_COUNT, KERNEL_tf32_forward_128, KERNEL_bf16_forward_128}}};
+// Copies of single floats, for channels that are no multiple of four.
+static const Tile tile_any = {
+    64, 64, 2, 1, {KERNEL_exact_forward_any, KERNEL_tf32_forward_any, KERNEL_tf32_forward_any}};
+
+typedef struct Cut {
+    const Tile *tile;
+    int64_t splits, split_k;
+} Cut;
+
+// The time of a product in steps of k of one block of the largest tile. A multiprocessor with less blocks
+// than fit it does not work at its full rate; each block takes a few steps to fill its stages, and each
+// split writes sums that another kernel reads.
+static double time_of(const MatrixArguments *s, const Tile *tile, int64_t splits)
 {
-    static const KernelNumber any[] = {KERNEL_exact_forward_any, KERNEL_tf32_forward_any,
-                                       KERNEL_tf32_forward_any};
-    static const KernelNumber small[] = {KERNEL_exact_forward_64, KERNEL_tf32_forward_64,
-                                         KERNEL_bf16_forward_64};
-    static const KernelNumber large[] = {KERNEL_exact_forward_64, KERNEL_tf32_forward_128,
-                                         KERNEL_bf16_forward_128};
-    const KernelNumber *family = !chunks ? any : tile == 128 ? large : small;
-    return (KernelNumber)((int)family[precision] + (int)kind);
+    enum { FILL = 3, PARTIAL = 7, SECOND_KERNEL = 5 };
+    const double area = (double)(tile->m * tile->n) / (128 * 128);
+    const int64_t blocks = ceiling(s->m, tile->m) * ceiling(s->n, tile->n) * splits;
+    const double each = (double)ceiling(blocks, MULTIPROCESSORS);
+    const double busy = each < tile->fit ? (each + tile->fit) / 2 : each;
+    const double steps = (double)ceiling(ceiling(s->k, TILE_K), splits) + FILL;
+    const double alone = busy * area * (steps * tile->weight + (splits > 1 ? PARTIAL : 0));
+    return alone + (splits > 1 ? SECOND_KERNEL : 0);
 }
 
-// The largest tile that pays.
-static int tile_of(const MatrixArguments *s, Kind kind)
+static Cut cut_with(int64_t splits, const MatrixArguments *s, const Tile *tile)
 {
-    const bool large =
-        in_chunks(s, kind) && precision != PRECISION_EXACT && s->m >= 128 && s->n >= 128;
-    return large ? 128 : 64;
+    const int64_t split_k = ceiling(ceiling(s->k, TILE_K), splits) * TILE_K;
+    return (Cut){tile, split_k ? ceiling(s->k, split_k) : 1, split_k};
+}
+
+// The fastest way by the shape alone, so that the sums have one order on every device.
+static Cut cut_of(const MatrixArguments *s, Kind kind)
+{
+    static const int64_t splits[] = {1,  2,  3,  4,  5,  6,  8,  10,  12,  16,
+                                     20, 24, 32, 40, 48, 64, 96, 128, 192, 256};
+    const bool chunks = in_chunks(s, kind);
+    Cut best = {0};
+    double least = 0;
+    for (int t = 0; t < (chunks ? 3 : 1); t++) {
+        const Tile *tile = chunks ? &tiles[t] : &tile_any;
+        if (tile->kernels[precision] == KERNEL_COUNT) continue;
+        for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++) {
+            if (splits[i] > 1 && splits[i] > ceiling(s->k, TILE_K)) break;
+            const double time = time_of(s, tile, splits[i]);
+            if (best.tile && time >= least) continue;
+            best = cut_with(splits[i], s, tile);
+            least = time;
+        }
+    }
+    return best;
 }
 
 // The product of each part of k, or where there is one part, all of it.
-static void each_part(MatrixArguments s, Kind kind, Extents extents)
+static void each_part(MatrixArguments s, Kind kind, const Cut *cut, Extents extents)
 {
-    const int tile = tile_of(&s, kind);
+    const Tile *tile = cut->tile;
+    s.splits = index_of(cut->splits);
+    s.split_k = index_of(cut->split_k);
+    s.as_is = s.n % 2 == 0 && ((uintptr_t)(s.partial ? s.partial : s.c) & 7) == 0 &&
+              (s.partial || !(s.bias || s.scale || s.accumulate || s.relu));
     const int64_t partial = s.partial ? (int64_t)s.splits * s.m * s.n : 0;
-    const Grid grid = {.x = ceiling(s.m, tile),
-                       .y = ceiling(s.n, tile),
+    const Grid grid = {.x = ceiling(s.m, tile->m),
+                       .y = ceiling(s.n, tile->n),
                        .z = s.splits,
-                       .threads = tile == 128 ? 256 : 128,
-                       .shared = STAGES * 2 * tile * TILE_K * (int)sizeof(float)};
-    LAUNCH(kernel_of(kind, in_chunks(&s, kind), tile), grid, s, READS(s.a, extents.a),
-           READS(s.b, extents.b), READS(s.bias, s.n), READS(s.scale, s.n), WRITES(s.c, extents.c),
-           WRITES(s.partial, partial));
+                       .threads = 128,
+                       .shared = STAGES * (tile->m + tile->n) * TILE_K * (int)sizeof(float)};
+    LAUNCH((KernelNumber)((int)tile->kernels[precision] + (int)kind), grid, s,
+           READS(s.a, extents.a), READS(s.b, extents.b), READS(s.bias, s.n), READS(s.scale, s.n),
+           WRITES(s.c, extents.c), WRITES(s.partial, partial));
+}
+
+// Adds the parts. Many parts of a small result are added by several groups of threads.
+static void finish(MatrixArguments s, Extents extents)
+{
+    const int64_t size = index_of((int64_t)s.m * s.n), partial = s.splits * size;
+    const bool wide = s.splits < 16 && s.dense && s.n % 4 == 0 && ((uintptr_t)s.c & 15) == 0;
+    s.parts = s.splits < 16 ? 1 : 8;
+    Grid grid = grid_over(wide ? size / 4 : size * s.parts);
+    grid.shared = s.parts > 1 ? MOST_THREADS * (int)sizeof(float) : 0;
+    LAUNCH(wide ? KERNEL_finish_splits_wide : KERNEL_finish_splits, grid, s, READS(s.bias, s.n),
+           READS(s.scale, s.n), READS(s.partial, partial), WRITES(s.c, extents.c));
 }
 
 static void product(MatrixArguments s, Kind kind, Extents extents)
 {
     if (s.m == 0 || s.n == 0) return;
-    const int tile = tile_of(&s, kind);
-    const int64_t tiles = ceiling(s.k, TILE_K);
-    int64_t splits = BLOCKS_WANTED / (ceiling(s.m, tile) * ceiling(s.n, tile));
-    if (splits > tiles / LEAST_TILES) splits = tiles / LEAST_TILES;
-    if (splits > MOST_SPLITS) splits = MOST_SPLITS;
-    if (splits < 1) splits = 1;
-    s.split_k = index_of(ceiling(tiles, splits) * TILE_K);
-    s.splits = s.split_k ? index_of(ceiling(s.k, s.split_k)) : 1;
-    const int64_t partial = s.splits > 1 ? (int64_t)s.splits * s.m * s.n : 0;
-    if (partial > 0) s.partial = device_scratch(partial * (int64_t)sizeof(float));
-    each_part(s, kind, extents);
-    if (partial > 0)
-        LAUNCH(KERNEL_finish_splits, grid_over((int64_t)s.m * s.n), s, READS(s.bias, s.n),
-               READS(s.scale, s.n), READS(s.partial, partial), WRITES(s.c, extents.c));
+    const Cut cut = cut_of(&s, kind);
+    if (cut.splits > 1) {
+        s.splits = index_of(cut.splits);
+        s.partial = device_scratch(cut.splits * s.m * s.n * (int64_t)sizeof(float));
+    }
+    each_part(s, kind, &cut, extents);
+    if (cut.splits > 1) finish(s, extents);
 }
 
 // ---- Convolutions ----
@@ -181,10 +229,11 @@ static void conv2d_weight_norms(const ConvShape *shape, const float *x, const fl
         s.n = index_of(shape->out_channels);
         s.k = s.pixels;
         s.b = dy + first * y_image;
-        s.split_k = index_of(positions);
-        s.splits = index_of(part.batch);
         s.partial = (float *)(void *)(scratch + before);
-        each_part(s, KIND_WEIGHT, (Extents){x_size(&part), y_size(&part), 0});
+        Cut cut = cut_of(&s, KIND_WEIGHT);
+        cut.splits = part.batch;
+        cut.split_k = positions;
+        each_part(s, KIND_WEIGHT, &cut, (Extents){x_size(&part), y_size(&part), 0});
         dot_rows(part.batch, size, s.partial, s.partial, squares + first);
     }
 }
@@ -287,8 +336,9 @@ static void conv2d_frozen_input_gradient(const ConvShape *shape, const ConvAfter
                          .y = y,
                          .scale = after->scale,
                          .dy = dy};
+    s.wide = s.n % 4 == 0 && (((uintptr_t)y | (uintptr_t)dy) & 15) == 0;
     if (after->relu || after->scale)
-        LAUNCH(KERNEL_frozen_gradient, grid_over(s.count), s, READS(s.y, s.count),
+        LAUNCH(KERNEL_frozen_gradient, grid_over((s.count + 3) / 4), s, READS(s.y, s.count),
                READS(s.scale, s.n), WRITES(s.dy, s.count));
     conv2d_input_gradient(shape, dy, weight, NULL, dx);
 }

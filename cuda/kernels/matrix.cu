@@ -2,27 +2,41 @@
 // matrix of patches is never written; tiles of it are gathered into shared memory by asynchronous
 // copies, three tiles of 32 k deep, while the matrix units work on the one before.
 //
-// A block computes 128 x 128 of the result with eight warps of 64 x 32, or 64 x 64 with four of
-// 32 x 32. What limits: on layers with few channels the memory, else the shared memory's bandwidth
-// (24 words read by a lane for 16 matrix instructions), which is about that of mma.sync.
+// A block's four warps compute 128 x 128, 128 x 64 or 64 x 64 of the result, each a quarter: 64 x 64 at
+// most. What limits: on layers with few channels the memory, else the shared memory's bandwidth (a
+// lane reads a word for each matrix instruction of tf32 at 64 x 64, one and a half at 64 x 32, and
+// twice as many of bf16, whose operands lie there as floats) and the matrix unit itself, which this
+// instruction drives at about 60 % of its peak on Hopper.
 //
 // In shared memory an operand lies as it comes, along k or along m (n), in chunks of four floats;
 // chunks change places by an exclusive or, so that neither the copies nor the reads of a fragment
 // meet in a bank:   along k  [row][chunk ^ row % 8],   along m  [k][chunk ^ 2 (k % 4)].
 //
-// Precision: tf32 and bf16 round the operands once. Exact writes each operand as the sum of two
+// Precision: tf32 and bf16 round the operands once; of a tf32 operand the unit reads 10 bits of
+// fraction, and one multiplication before that takes the place of rounding. Exact writes each operand as the sum of two
 // tf32 numbers and leaves out only the product of the two small ones (about 2^-22); since the matrix
 // unit rounds its own sums toward zero, each tile of k is summed from zero and added by itself.
 #include "cuda/kernel.h"
 
 enum { EXACT, TF32, BF16 };      // mode
 enum { FORWARD, INPUT, WEIGHT }; // kind
-enum { TILE_K = 32, STAGES = 3, MOST_COPIES = 16, TILES_ACROSS = 4, OUTSIDE = -(1 << 28) };
+enum { TILE_K = 32, STAGES = 3, THREADS = 128, OUTSIDE = -(1 << 28) };
+enum { MOST_COPIES = 16, MOST_DOWN = 4, MOST_ACROSS = 8 };
 
 // What does not change from tile to tile of k; constant where the compiler can see it.
 typedef struct Plan {
-    int mode, kind, tile, threads, vector; // tile x tile results; floats of a copy
+    int mode, kind, tile_m, tile_n, vector; // tile_m x tile_n results; floats of a copy
 } Plan;
+
+// The 16 x 8 tiles of a warp: two warps go down the block's tile, two across.
+DEVICE int tiles_down(const Plan *plan)
+{
+    return plan->tile_m / 32;
+}
+DEVICE int tiles_across(const Plan *plan)
+{
+    return plan->tile_n / 16;
+}
 
 DEVICE bool a_along_k(const Plan *plan)
 {
@@ -57,23 +71,20 @@ typedef struct Gather {
     int base[MOST_COPIES];              // .. along m: (row, column, image) of pixel k
 } Gather;
 
-// Lines are rows where a thread's copies go along k, else values of k.
-DEVICE int line_length(const Plan *plan, bool along_k)
+// Lines are rows where a thread's copies go along k, else values of k; length: floats of a line.
+DEVICE int line_of(const Plan *plan, const int length, int copy)
 {
-    return (along_k ? TILE_K : plan->tile) / plan->vector;
+    const int copies = length / plan->vector;
+    return (int)threadIdx.x / copies + copy * (THREADS / copies);
 }
-DEVICE int line_of(const Plan *plan, bool along_k, int copy)
+DEVICE int along_line(const Plan *plan, const int length)
 {
-    const int length = line_length(plan, along_k);
-    return (int)threadIdx.x / length + copy * (plan->threads / length);
+    return (int)threadIdx.x % (length / plan->vector) * plan->vector;
 }
-DEVICE int along_line(const Plan *plan, bool along_k)
+// By a thread, of a tile of so many rows (or columns).
+DEVICE int copies_of(const Plan *plan, const int tile)
 {
-    return (int)threadIdx.x % line_length(plan, along_k) * plan->vector;
-}
-DEVICE int copies_of(const Plan *plan)
-{
-    return plan->tile * TILE_K / plan->vector / plan->threads;
+    return tile * TILE_K / plan->vector / THREADS;
 }
 
 DEVICE void set_tap(const MatrixArguments *a, Gather *g, int value)
@@ -88,12 +99,13 @@ DEVICE void start_gather(const MatrixArguments *a, const Plan *plan, int first_m
                          Gather *g)
 {
     const bool along_k = a_along_k(plan);
+    const int length = along_k ? TILE_K : plan->tile_m;
     g->k = first_k;
-    set_tap(a, g, along_line(plan, along_k) + (along_k ? first_k : first_m));
+    set_tap(a, g, along_line(plan, length) + (along_k ? first_k : first_m));
     UNROLL for (int i = 0; i < MOST_COPIES; i++)
     {
-        if (i >= copies_of(plan)) break;
-        const int pixel = line_of(plan, along_k, i) + (along_k ? first_m : first_k);
+        if (i >= copies_of(plan, plan->tile_m)) break;
+        const int pixel = line_of(plan, length, i) + (along_k ? first_m : first_k);
         const int column = pixel % a->columns, row = pixel / a->columns % a->rows;
         const int image = pixel / a->columns / a->rows;
         g->y[i] = row;
@@ -110,15 +122,15 @@ DEVICE void start_gather(const MatrixArguments *a, const Plan *plan, int first_m
 // A's tile of TILE_K k, from g->k on.
 DEVICE void copy_a_along_k(const MatrixArguments *a, const Plan *plan, const Gather *g, float *tile)
 {
-    const int k = along_line(plan, true), dy = g->ty * a->tap_step, dx = g->tx * a->tap_step;
+    const int k = along_line(plan, TILE_K), dy = g->ty * a->tap_step, dx = g->tx * a->tap_step;
     const int shift = (dy * a->image_width + dx) * a->a_stride + g->channel;
     UNROLL for (int i = 0; i < MOST_COPIES; i++)
     {
-        if (i >= copies_of(plan)) break;
+        if (i >= copies_of(plan, plan->tile_m)) break;
         const bool inside = g->k + k < g->end &&
                             (unsigned)(g->y[i] + dy) < (unsigned)a->image_height &&
                             (unsigned)(g->x[i] + dx) < (unsigned)a->image_width;
-        copy_in(plan->vector, tile + place(true, plan->tile, line_of(plan, true, i), k),
+        copy_in(plan->vector, tile + place(true, plan->tile_m, line_of(plan, TILE_K, i), k),
                 a->a + (inside ? g->base[i] + shift : 0), inside);
     }
 }
@@ -126,19 +138,19 @@ DEVICE void copy_a_along_k(const MatrixArguments *a, const Plan *plan, const Gat
 DEVICE void copy_a_along_m(const MatrixArguments *a, const Plan *plan, int first_m, const Gather *g,
                            float *tile)
 {
-    const int m = along_line(plan, false);
+    const int m = along_line(plan, plan->tile_m);
     const int dy = g->ty * a->tap_step + a->first_row, dx = g->tx * a->tap_step + a->first_column;
     UNROLL for (int i = 0; i < MOST_COPIES; i++)
     {
-        if (i >= copies_of(plan)) break;
-        const int line = line_of(plan, false, i);
+        if (i >= copies_of(plan, plan->tile_m)) break;
+        const int line = line_of(plan, plan->tile_m, i);
         const int y = g->y[i] * a->step + dy, x = g->x[i] * a->step + dx;
         const bool inside = g->k + line < g->end && first_m + m < a->m &&
                             (unsigned)y < (unsigned)a->image_height &&
                             (unsigned)x < (unsigned)a->image_width;
         const int at =
             ((g->base[i] * a->image_height + y) * a->image_width + x) * a->a_stride + g->channel;
-        copy_in(plan->vector, tile + place(false, plan->tile, m, line), a->a + (inside ? at : 0),
+        copy_in(plan->vector, tile + place(false, plan->tile_m, m, line), a->a + (inside ? at : 0),
                 inside);
     }
 }
@@ -146,15 +158,15 @@ DEVICE void copy_a_along_m(const MatrixArguments *a, const Plan *plan, int first
 DEVICE void copy_b_along_k(const MatrixArguments *a, const Plan *plan, int first_n, const Gather *g,
                            float *tile)
 {
-    const int k = along_line(plan, true);
+    const int k = along_line(plan, TILE_K);
     const int tap = (a->kernel_row + g->ty * a->kernel_step) * a->kernel_width + a->kernel_column +
                     g->tx * a->kernel_step;
     UNROLL for (int i = 0; i < MOST_COPIES; i++)
     {
-        if (i >= copies_of(plan)) break;
-        const int line = line_of(plan, true, i), n = first_n + line;
+        if (i >= copies_of(plan, plan->tile_n)) break;
+        const int line = line_of(plan, TILE_K, i), n = first_n + line;
         const bool inside = g->k + k < g->end && n < a->n;
-        copy_in(plan->vector, tile + place(true, plan->tile, line, k),
+        copy_in(plan->vector, tile + place(true, plan->tile_n, line, k),
                 a->b + (inside ? (tap * a->n + n) * a->b_stride + g->channel : 0), inside);
     }
 }
@@ -162,13 +174,13 @@ DEVICE void copy_b_along_k(const MatrixArguments *a, const Plan *plan, int first
 DEVICE void copy_b_along_n(const MatrixArguments *a, const Plan *plan, int first_n, const Gather *g,
                            float *tile)
 {
-    const int n = along_line(plan, false);
+    const int n = along_line(plan, plan->tile_n);
     UNROLL for (int i = 0; i < MOST_COPIES; i++)
     {
-        if (i >= copies_of(plan)) break;
-        const int line = line_of(plan, false, i), k = g->k + line;
+        if (i >= copies_of(plan, plan->tile_n)) break;
+        const int line = line_of(plan, plan->tile_n, i), k = g->k + line;
         const bool inside = k < g->end && first_n + n < a->n;
-        copy_in(plan->vector, tile + place(false, plan->tile, n, line),
+        copy_in(plan->vector, tile + place(false, plan->tile_n, n, line),
                 a->b + (inside ? k * a->b_stride + first_n + n : 0), inside);
     }
 }
@@ -186,7 +198,7 @@ DEVICE void advance(const MatrixArguments *a, const Plan *plan, Gather *g)
     }
     UNROLL for (int i = 0; i < MOST_COPIES; i++)
     {
-        if (i >= copies_of(plan)) break;
+        if (i >= copies_of(plan, plan->tile_m)) break;
         for (g->x[i] += TILE_K; g->x[i] >= a->columns;) {
             g->x[i] -= a->columns;
             if (++g->y[i] == a->rows) g->y[i] = 0, g->base[i]++;
@@ -197,7 +209,7 @@ DEVICE void advance(const MatrixArguments *a, const Plan *plan, Gather *g)
 DEVICE void copy_tile(const MatrixArguments *a, const Plan *plan, int first_m, int first_n,
                       Gather *g, float *stage)
 {
-    float *b = stage + plan->tile * TILE_K;
+    float *b = stage + plan->tile_m * TILE_K;
     if (a_along_k(plan))
         copy_a_along_k(a, plan, g, stage);
     else
@@ -209,39 +221,65 @@ DEVICE void copy_tile(const MatrixArguments *a, const Plan *plan, int first_m, i
     advance(a, plan, g);
 }
 
-// ---- The product of two tiles ----
+// ---- The product of two tiles. Along k whole 8 x 4 tiles are loaded at once, four of them; along m
+// each value by itself ----
 
-// place(row + g + more, k + t) for the lane's g and t: row a multiple of 32, more of 8, k of 4. In
-// this form all but a few offsets are constants of the instructions.
-DEVICE int lane_place(const bool along_k, const int tile, int row, const int more, int k)
+// place(row + g + more, k + t) along m for the lane's g and t: row a multiple of 32, more of 8, k of
+// 4. In this form all but a few offsets are constants of the instructions.
+DEVICE int lane_place(const int tile, int row, const int more, int k)
 {
     const int g = (int)threadIdx.x % WARP / 4, t = (int)threadIdx.x % 4;
-    if (along_k) return (row + g) * TILE_K + t + more * TILE_K + (k / 4 ^ g) * 4;
     return t * tile + row + g % 4 + k * tile + more / 32 * 32 +
            ((more % 32 / 4 + g / 4) ^ 2 * t) * 4;
 }
 
-// The four values of A's 16 x 8 tile, and the two of B's 8 x 8, that this lane holds.
+// Where this lane's row of the four tiles lies: rows row + more .. + 15 of k .. k + 7 (k a multiple of
+// 8), the tiles in the order down, then along k, or the other way round.
+DEVICE int tile_row(bool down_first, int row, const int more, int k)
+{
+    const int lane = (int)threadIdx.x % WARP, first = lane / 8 % 2, second = lane / 16;
+    const int down = down_first ? first : second, along = down_first ? second : first;
+    return (row + down * 8 + lane % 8) * TILE_K + more * TILE_K + (k / 4 ^ along ^ lane % 8) * 4;
+}
+
+// The four values of A's 16 x 8 tile that this lane holds.
 DEVICE void read_a(const Plan *plan, const float *tile, int row, const int more, int k,
                    float *values)
 {
-    const bool along_k = a_along_k(plan);
-    values[0] = tile[lane_place(along_k, plan->tile, row, more, k)];
-    values[1] = tile[lane_place(along_k, plan->tile, row, more + 8, k)];
-    values[2] = tile[lane_place(along_k, plan->tile, row, more, k + 4)];
-    values[3] = tile[lane_place(along_k, plan->tile, row, more + 8, k + 4)];
+    if (a_along_k(plan)) {
+        load_tiles(tile + tile_row(true, row, more, k), values);
+        return;
+    }
+    values[0] = tile[lane_place(plan->tile_m, row, more, k)];
+    values[1] = tile[lane_place(plan->tile_m, row, more + 8, k)];
+    values[2] = tile[lane_place(plan->tile_m, row, more, k + 4)];
+    values[3] = tile[lane_place(plan->tile_m, row, more + 8, k + 4)];
 }
+// The two values of each of two 8 x 8 tiles of B, side by side.
 DEVICE void read_b(const Plan *plan, const float *tile, int column, const int more, int k,
                    float *values)
 {
-    const bool along_k = b_along_k(plan);
-    values[0] = tile[lane_place(along_k, plan->tile, column, more, k)];
-    values[1] = tile[lane_place(along_k, plan->tile, column, more, k + 4)];
+    if (b_along_k(plan)) {
+        load_tiles(tile + tile_row(false, column, more, k), values);
+        return;
+    }
+    values[0] = tile[lane_place(plan->tile_n, column, more, k)];
+    values[1] = tile[lane_place(plan->tile_n, column, more, k + 4)];
+    values[2] = tile[lane_place(plan->tile_n, column, more + 8, k)];
+    values[3] = tile[lane_place(plan->tile_n, column, more + 8, k + 4)];
 }
 
 typedef struct Fragments {
-    uint32_t a[TILES_ACROSS][4], b[TILES_ACROSS][2];
+    uint32_t a[MOST_DOWN][4], b[MOST_ACROSS][2];
 } Fragments;
+
+// The matrix unit cuts a float's last 13 bits off. After this multiplication (by 1 + 2^-11 ln 2) what is
+// cut off is half a unit of what remains on the average, so the products have no bias; a value is
+// at most .7 units off instead of .5. One instruction instead of two; infinity and NaN stay.
+DEVICE uint32_t nearly_tf32(float x)
+{
+    return (uint32_t)bits_of(x * 1.00033845f);
+}
 
 // What is left of x after its tf32 part.
 DEVICE uint32_t rest_of(float x, uint32_t large)
@@ -250,43 +288,45 @@ DEVICE uint32_t rest_of(float x, uint32_t large)
 }
 
 // Eight k; `rest`: what is left of each value, for exact products.
-DEVICE void read_fragments(const Plan *plan, const float *stage, int row, int column, int down,
-                           int k, Fragments *large, Fragments *rest)
+DEVICE void read_fragments(const Plan *plan, const float *stage, int row, int column, int k,
+                           Fragments *large, Fragments *rest)
 {
-    const float *b = stage + plan->tile * TILE_K;
-    UNROLL for (int i = 0; i < TILES_ACROSS; i++)
+    const float *b = stage + plan->tile_m * TILE_K;
+    UNROLL for (int i = 0; i < MOST_DOWN; i++)
     {
         float x[4];
-        if (i >= down) break;
+        if (i >= tiles_down(plan)) break;
         read_a(plan, stage, row, 16 * i, k, x);
         UNROLL for (int r = 0; r < 4; r++)
         {
-            large->a[i][r] = to_tf32(x[r]);
+            large->a[i][r] = plan->mode == EXACT ? to_tf32(x[r]) : nearly_tf32(x[r]);
             if (plan->mode == EXACT) rest->a[i][r] = rest_of(x[r], large->a[i][r]);
         }
     }
-    UNROLL for (int j = 0; j < TILES_ACROSS; j++)
+    UNROLL for (int j = 0; j < MOST_ACROSS; j += 2)
     {
-        float x[2];
+        float x[4];
+        if (j >= tiles_across(plan)) break;
         read_b(plan, b, column, 8 * j, k, x);
-        UNROLL for (int r = 0; r < 2; r++)
+        UNROLL for (int r = 0; r < 4; r++)
         {
-            large->b[j][r] = to_tf32(x[r]);
-            if (plan->mode == EXACT) rest->b[j][r] = rest_of(x[r], large->b[j][r]);
+            uint32_t *large_b = &large->b[j + r / 2][r % 2];
+            *large_b = plan->mode == EXACT ? to_tf32(x[r]) : nearly_tf32(x[r]);
+            if (plan->mode == EXACT) rest->b[j + r / 2][r % 2] = rest_of(x[r], *large_b);
         }
     }
 }
 
 // Sixteen k in pairs. Sums do not depend on k's order: a pair is (k, k + 4), and each half of the
 // sixteen is read like eight k of tf32.
-DEVICE void read_pairs(const Plan *plan, const float *stage, int row, int column, int down, int k,
+DEVICE void read_pairs(const Plan *plan, const float *stage, int row, int column, int k,
                        Fragments *f)
 {
-    const float *b = stage + plan->tile * TILE_K;
-    UNROLL for (int i = 0; i < TILES_ACROSS; i++)
+    const float *b = stage + plan->tile_m * TILE_K;
+    UNROLL for (int i = 0; i < MOST_DOWN; i++)
     {
         float x[4], y[4];
-        if (i >= down) break;
+        if (i >= tiles_down(plan)) break;
         read_a(plan, stage, row, 16 * i, k, x);
         read_a(plan, stage, row, 16 * i, k + 8, y);
         f->a[i][0] = to_bf16_pair(x[0], x[2]);
@@ -294,49 +334,53 @@ DEVICE void read_pairs(const Plan *plan, const float *stage, int row, int column
         f->a[i][2] = to_bf16_pair(y[0], y[2]);
         f->a[i][3] = to_bf16_pair(y[1], y[3]);
     }
-    UNROLL for (int j = 0; j < TILES_ACROSS; j++)
+    UNROLL for (int j = 0; j < MOST_ACROSS; j += 2)
     {
-        float x[2], y[2];
+        float x[4], y[4];
+        if (j >= tiles_across(plan)) break;
         read_b(plan, b, column, 8 * j, k, x);
         read_b(plan, b, column, 8 * j, k + 8, y);
         f->b[j][0] = to_bf16_pair(x[0], x[1]);
         f->b[j][1] = to_bf16_pair(y[0], y[1]);
+        f->b[j + 1][0] = to_bf16_pair(x[2], x[3]);
+        f->b[j + 1][1] = to_bf16_pair(y[2], y[3]);
     }
 }
 
-// sums += the warp's `down` x 4 tiles over TILE_K k.
-DEVICE void multiply_stage(const Plan *plan, const float *stage, int row, int column, int down,
+// sums += the warp's tiles over TILE_K k.
+DEVICE void multiply_stage(const Plan *plan, const float *stage, int row, int column,
                            float (*sums)[4])
 {
-    float own[TILES_ACROSS * TILES_ACROSS][4];
+    const int down = tiles_down(plan), across = tiles_across(plan);
     Fragments large, rest;
     if (plan->mode == BF16) {
         UNROLL for (int k = 0; k < TILE_K; k += 16)
         {
-            read_pairs(plan, stage, row, column, down, k, &large);
-            multiply_tiles_bf16(down, TILES_ACROSS, sums, large.a, large.b);
+            read_pairs(plan, stage, row, column, k, &large);
+            multiply_tiles_bf16(down, across, sums, large.a, large.b);
         }
         return;
     }
     if (plan->mode == TF32) {
         UNROLL for (int k = 0; k < TILE_K; k += 8)
         {
-            read_fragments(plan, stage, row, column, down, k, &large, &rest);
-            multiply_tiles_tf32(down, TILES_ACROSS, sums, large.a, large.b);
+            read_fragments(plan, stage, row, column, k, &large, &rest);
+            multiply_tiles_tf32(down, across, sums, large.a, large.b);
         }
         return;
     }
-    UNROLL for (int i = 0; i < TILES_ACROSS * TILES_ACROSS; i++)
-        UNROLL for (int r = 0; r < 4; r++) if (i < down * TILES_ACROSS) own[i][r] = 0;
+    float own[MOST_DOWN * MOST_ACROSS][4];
+    UNROLL for (int i = 0; i < MOST_DOWN * MOST_ACROSS; i++)
+        UNROLL for (int r = 0; r < 4; r++) if (i < down * across) own[i][r] = 0;
     NO_UNROLL for (int k = 0; k < TILE_K; k += 8)
     {
-        read_fragments(plan, stage, row, column, down, k, &large, &rest);
-        multiply_tiles_tf32(down, TILES_ACROSS, own, rest.a, large.b);
-        multiply_tiles_tf32(down, TILES_ACROSS, own, large.a, rest.b);
-        multiply_tiles_tf32(down, TILES_ACROSS, own, large.a, large.b);
+        read_fragments(plan, stage, row, column, k, &large, &rest);
+        multiply_tiles_tf32(down, across, own, rest.a, large.b);
+        multiply_tiles_tf32(down, across, own, large.a, rest.b);
+        multiply_tiles_tf32(down, across, own, large.a, large.b);
     }
-    UNROLL for (int i = 0; i < TILES_ACROSS * TILES_ACROSS; i++)
-        UNROLL for (int r = 0; r < 4; r++) if (i < down * TILES_ACROSS) sums[i][r] += own[i][r];
+    UNROLL for (int i = 0; i < MOST_DOWN * MOST_ACROSS; i++)
+        UNROLL for (int r = 0; r < 4; r++) if (i < down * across) sums[i][r] += own[i][r];
 }
 
 // ---- The result ----
@@ -360,44 +404,50 @@ DEVICE float finish(const MatrixArguments *a, const float *row, int n, float sum
     return a->relu && sum < 0 ? 0 : sum;
 }
 
-DEVICE void write_result(const MatrixArguments *a, float *row, int n, float sum)
+// Columns n and n + 1 of a row.
+DEVICE void write_pair(const MatrixArguments *a, float *row, int n, const float *pair)
 {
-    if (n < a->n) row[n] = a->partial ? sum : finish(a, row, n, sum);
+    if (a->as_is && n < a->n) {
+        const float2 both = {pair[0], pair[1]};
+        *(float2 *)(void *)(row + n) = both;
+        return;
+    }
+    if (n < a->n) row[n] = a->partial ? pair[0] : finish(a, row, n, pair[0]);
+    if (n + 1 < a->n) row[n + 1] = a->partial ? pair[1] : finish(a, row, n + 1, pair[1]);
 }
 
-DEVICE void write_tiles(const MatrixArguments *a, int row, int column, int down, float (*sums)[4])
+DEVICE void write_tiles(const MatrixArguments *a, const Plan *plan, int row, int column,
+                        float (*sums)[4])
 {
     const int g = (int)threadIdx.x % WARP / 4, t = (int)threadIdx.x % 4;
-    UNROLL for (int i = 0; i < 2 * TILES_ACROSS; i++)
+    const int across = tiles_across(plan);
+    UNROLL for (int i = 0; i < 2 * MOST_DOWN; i++)
     {
-        if (i >= 2 * down) break;
+        if (i >= 2 * tiles_down(plan)) break;
         const int m = row + 8 * i + g;
         if (m >= a->m) continue;
         float *to = a->partial ? a->partial + ((int64_t)blockIdx.z * a->m + m) * a->n
-                                  : a->c + row_place(a, m);
-        UNROLL for (int j = 0; j < TILES_ACROSS; j++)
-        {
-            const float *pair = sums[i / 2 * TILES_ACROSS + j] + i % 2 * 2;
-            write_result(a, to, column + 8 * j + 2 * t, pair[0]);
-            write_result(a, to, column + 8 * j + 2 * t + 1, pair[1]);
-        }
+                               : a->c + row_place(a, m);
+        UNROLL for (int j = 0; j < MOST_ACROSS; j++) if (j < across)
+            write_pair(a, to, column + 8 * j + 2 * t, sums[i / 2 * across + j] + i % 2 * 2);
     }
 }
 
 DEVICE void multiply(const MatrixArguments *a, const Plan *plan)
 {
     SHARED_MEMORY(float, stages);
-    const int stage_size = 2 * plan->tile * TILE_K, down = plan->tile / 32;
-    const int first_m = (int)blockIdx.x * plan->tile, first_n = (int)blockIdx.y * plan->tile;
-    const int warp = (int)threadIdx.x / WARP, warps_across = plan->tile / 32;
-    const int row = warp / warps_across * 16 * down, column = warp % warps_across * 32;
+    const int stage_size = (plan->tile_m + plan->tile_n) * TILE_K;
+    const int first_m = (int)blockIdx.x * plan->tile_m, first_n = (int)blockIdx.y * plan->tile_n;
+    const int warp = (int)threadIdx.x / WARP;
+    const int row = warp / 2 * (plan->tile_m / 2), column = warp % 2 * (plan->tile_n / 2);
     const int begin = (int)blockIdx.z * a->split_k, left = a->k - begin;
     const int length = left < a->split_k ? left : a->split_k;
     const int tiles = (length + TILE_K - 1) / TILE_K;
-    float sums[TILES_ACROSS * TILES_ACROSS][4];
+    float sums[MOST_DOWN * MOST_ACROSS][4];
     Gather gather;
-    UNROLL for (int i = 0; i < TILES_ACROSS * TILES_ACROSS; i++)
-        UNROLL for (int r = 0; r < 4; r++) if (i < down * TILES_ACROSS) sums[i][r] = 0;
+    UNROLL for (int i = 0; i < MOST_DOWN * MOST_ACROSS; i++)
+        UNROLL for (int r = 0; r < 4; r++) if (i < tiles_down(plan) * tiles_across(plan))
+            sums[i][r] = 0;
     gather.end = begin + length;
     start_gather(a, plan, first_m, begin, &gather);
     for (int i = 1 - STAGES, next = 0, now = 0; i < tiles; i++) {
@@ -410,48 +460,107 @@ DEVICE void multiply(const MatrixArguments *a, const Plan *plan)
         copy_async_commit();
         next = next == STAGES - 1 ? 0 : next + 1;
         if (i < 0) continue;
-        multiply_stage(plan, stages + now * stage_size, row, column, down, sums);
+        multiply_stage(plan, stages + now * stage_size, row, column, sums);
         now = now == STAGES - 1 ? 0 : now + 1;
     }
     copy_async_wait(0);
-    write_tiles(a, first_m + row, first_n + column, down, sums);
+    write_tiles(a, plan, first_m + row, first_n + column, sums);
 }
 
-#define MATRIX_KERNEL(name, mode, kind, tile, vector, blocks)                    \
-    KERNEL_WITH(name, MatrixArguments, (tile) == 128 ? 256 : 128, blocks)        \
-    {                                                                            \
-        const Plan plan = {mode, kind, tile, (tile) == 128 ? 256 : 128, vector}; \
-        multiply(&a, &plan);                                                     \
+#define MATRIX_KERNEL(name, mode, kind, tile_m, tile_n, vector, blocks) \
+    KERNEL_WITH(name, MatrixArguments, THREADS, blocks)                 \
+    {                                                                   \
+        const Plan plan = {mode, kind, tile_m, tile_n, vector};         \
+        multiply(&a, &plan);                                            \
     }
-#define MATRIX_KERNELS(name, mode, size, tile, vector, blocks)                \
-    MATRIX_KERNEL(name##_forward_##size, mode, FORWARD, tile, vector, blocks) \
-    MATRIX_KERNEL(name##_input_##size, mode, INPUT, tile, vector, blocks)     \
-    MATRIX_KERNEL(name##_weight_##size, mode, WEIGHT, tile, vector, blocks)
+#define MATRIX_KERNELS(name, mode, size, tile_m, tile_n, vector, blocks)                \
+    MATRIX_KERNEL(name##_forward_##size, mode, FORWARD, tile_m, tile_n, vector, blocks) \
+    MATRIX_KERNEL(name##_input_##size, mode, INPUT, tile_m, tile_n, vector, blocks)     \
+    MATRIX_KERNEL(name##_weight_##size, mode, WEIGHT, tile_m, tile_n, vector, blocks)
 
-MATRIX_KERNELS(exact, EXACT, 64, 64, 4, 3)
-MATRIX_KERNELS(exact, EXACT, any, 64, 1, 2) // channels that are no multiple of four
-MATRIX_KERNELS(tf32, TF32, 128, 128, 4, 2)
-MATRIX_KERNELS(tf32, TF32, 64, 64, 4, 4)
-MATRIX_KERNELS(tf32, TF32, any, 64, 1, 2)
-MATRIX_KERNELS(bf16, BF16, 128, 128, 4, 2)
-MATRIX_KERNELS(bf16, BF16, 64, 64, 4, 4)
+MATRIX_KERNELS(exact, EXACT, 64, 64, 64, 4, 3)
+MATRIX_KERNELS(exact, EXACT, any, 64, 64, 1, 2) // channels that are no multiple of four
+MATRIX_KERNELS(tf32, TF32, 128, 128, 128, 4, 2)
+MATRIX_KERNELS(tf32, TF32, 128_64, 128, 64, 4, 3)
+MATRIX_KERNELS(tf32, TF32, 64, 64, 64, 4, 4)
+MATRIX_KERNELS(tf32, TF32, any, 64, 64, 1, 2)
+MATRIX_KERNELS(bf16, BF16, 128, 128, 128, 4, 2)
+MATRIX_KERNELS(bf16, BF16, 128_64, 128, 64, 4, 3)
+MATRIX_KERNELS(bf16, BF16, 64, 64, 64, 4, 4)
 
-// The splits of k, added in order: the same bits on every run.
+// ---- The splits of k, added in one order: the same bits on every run ----
+
+DEVICE void finish_element(const MatrixArguments *a, int32_t i, float sum)
+{
+    const int n = i % a->n;
+    float *row = a->dense ? a->c + (i - n) : a->c + row_place(a, i / a->n);
+    row[n] = finish(a, row, n, sum);
+}
+
+// The block's threads in `parts` groups; each adds every parts-th split, then the groups' sums are added.
 KERNEL(finish_splits, MatrixArguments)
 {
-    const int64_t i = thread_number(), size = (int64_t)a.m * a.n;
-    if (i >= size) return;
-    const int m = (int)(i / a.n), n = (int)(i % a.n);
+    SHARED_MEMORY(float, sums);
+    const int elements = MOST_THREADS / a.parts, part = (int)threadIdx.x / elements;
+    const int at = (int)threadIdx.x % elements, size = a.m * a.n;
+    const int32_t i = (int32_t)blockIdx.x * elements + at;
     float sum = 0;
-    for (int split = 0; split < a.splits; split++) sum += a.partial[split * size + i];
-    float *row = a.c + row_place(&a, m);
-    row[n] = finish(&a, row, n, sum);
+    if (i < size)
+        for (int split = part; split < a.splits; split += a.parts)
+            sum += a.partial[(int64_t)split * size + i];
+    if (a.parts > 1) {
+        sums[threadIdx.x] = sum;
+        __syncthreads();
+        if (part > 0) return;
+        for (int other = 1; other < a.parts; other++) sum += sums[other * elements + at];
+    }
+    if (i < size) finish_element(&a, i, sum);
 }
 
+// Few splits of a dense result, four elements a thread.
+KERNEL(finish_splits_wide, MatrixArguments)
+{
+    const int32_t size = a.m * a.n, i = 4 * (int32_t)thread_number();
+    if (i >= size) return;
+    float4 sum = load4(a.partial + i);
+    for (int split = 1; split < a.splits; split++) {
+        const float4 more = load4(a.partial + (int64_t)split * size + i);
+        sum.x += more.x;
+        sum.y += more.y;
+        sum.z += more.z;
+        sum.w += more.w;
+    }
+    const int n = i % a.n;
+    float *row = a.c + (i - n);
+    sum.x = finish(&a, row, n, sum.x);
+    sum.y = finish(&a, row, n + 1, sum.y);
+    sum.z = finish(&a, row, n + 2, sum.z);
+    sum.w = finish(&a, row, n + 3, sum.w);
+    store4(row + n, sum);
+}
+
+DEVICE float frozen(const FrozenArguments *a, int32_t channel, float y, float dy)
+{
+    dy = a->scale ? dy * a->scale[channel] : dy;
+    return a->relu && !(y > 0) ? 0 : dy;
+}
+
+// Four elements a thread: four channels of one pixel where `wide`.
 KERNEL(frozen_gradient, FrozenArguments)
 {
-    const int64_t i = thread_number();
-    if (i >= a.count) return;
-    const float dy = a.scale ? a.dy[i] * a.scale[i % a.n] : a.dy[i];
-    a.dy[i] = a.relu && !(a.y[i] > 0) ? 0 : dy;
+    const int32_t first = 4 * (int32_t)thread_number(), count = (int32_t)a.count;
+    if (first >= count) return;
+    if (!a.wide) {
+        for (int32_t i = first; i < first + 4 && i < count; i++)
+            a.dy[i] = frozen(&a, i % a.n, a.y[i], a.dy[i]);
+        return;
+    }
+    const int32_t channel = first % a.n;
+    const float4 y = load4(a.y + first);
+    float4 dy = load4(a.dy + first);
+    dy.x = frozen(&a, channel, y.x, dy.x);
+    dy.y = frozen(&a, channel + 1, y.y, dy.y);
+    dy.z = frozen(&a, channel + 2, y.z, dy.z);
+    dy.w = frozen(&a, channel + 3, y.w, dy.w);
+    store4(a.dy + first, dy);
 }
