@@ -1,8 +1,8 @@
 #!/bin/sh
 # Everything that needs a GPU, in one run of under nine minutes on a machine with one: builds with the C compiler alone, then
 # golden cases, networks, random shapes and repeatability in every precision, trainings (the same bits twice; going on after kill -9),
-# PTX and memory checks where NVIDIA's tools are, times beside PyTorch's where that is, bandwidths. Each part has its own limit of
-# time and its own lines in the report; a part that fails or runs out of time does not stop the next.
+# PTX and memory checks where NVIDIA's tools are, all at the same time; then, alone, times beside PyTorch's where that is, bandwidths.
+# Each part has its own limit of time and its own lines in the report; a part that fails or runs out of time does not stop the next.
 # usage: [DEVICE=cuda] [BENCH_TORCH=python3] cuda/on-device.sh [REPORT] (default build/on-device.txt)
 #        cuda/on-device.sh --train SECONDS ARGUMENTS.. : `sieve train --device cuda ARGUMENTS`, stopped by kill -9 after so long;
 #        the next call goes on from its last checkpoint: a long training in several leases of a machine
@@ -73,25 +73,40 @@ say() {
     echo "$*" | tee -a "$report"
 }
 
-part() { # SECONDS NAME COMMAND...
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+parts=0 # started since the last report
+
+# Starts a part in the background: SECONDS NAME COMMAND...
+part() {
+    parts=$((parts + 1))
     seconds=$1
-    name=$2
+    echo "$2" >"$logs/$parts.name"
     shift 2
     left=$((530 - $(date +%s) + started))
     [ "$seconds" -gt "$left" ] && seconds=$left
-    say ""
-    if [ "$seconds" -lt 1 ]; then
-        say "FAIL $name: no time left"
-        failed=$((failed + 1))
-        return
-    fi
-    say "== $name ($(($(date +%s) - started)) s)"
-    log=$(mktemp)
-    timeout "$seconds" "$@" >"$log" 2>&1
-    status=$?
-    grep -v '^ok ' "$log" | tail -n 60 | tee -a "$report"
-    rm -f "$log"
-    if [ $status -eq 0 ]; then say "ok $name"; else say "FAIL $name (status $status)"; failed=$((failed + 1)); fi
+    [ "$seconds" -lt 1 ] && seconds=1
+    (
+        began=$(date +%s)
+        timeout "$seconds" "$@" >"$logs/$parts.log" 2>&1
+        echo "$? $(($(date +%s) - began))" >"$logs/$parts.status"
+    ) &
+}
+
+# Waits for the parts under way and writes what they said, in the order of their start.
+report_parts() {
+    wait
+    n=1
+    while [ $n -le $parts ]; do
+        read -r status took <"$logs/$n.status"
+        name=$(cat "$logs/$n.name")
+        say ""
+        say "== $name ($took s)"
+        grep -v '^ok ' "$logs/$n.log" | tail -n 90 | tee -a "$report"
+        if [ "$status" -eq 0 ]; then say "ok $name"; else say "FAIL $name (status $status)"; failed=$((failed + 1)); fi
+        n=$((n + 1))
+    done
+    parts=0
 }
 
 have_mnist() { [ -f "$shared/data/mnist/train-images-idx3-ubyte" ] || [ -f "$shared/data/mnist/train-images-idx3-ubyte.gz" ]; }
@@ -99,26 +114,32 @@ have_mnist() { [ -f "$shared/data/mnist/train-images-idx3-ubyte" ] || [ -f "$sha
 say "sieve $(git describe --always --dirty 2>/dev/null) on $(uname -n), $(date -u), device $device"
 command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm --format=csv,noheader | tee -a "$report"
 part 120 "build with the C compiler alone" make -j16 all "$BUILD/tests/bench/bench" "$BUILD/tests/cuda/test_ptx"
+report_parts
 "$BUILD/sieve" ops | head -n 2 | tee -a "$report"
-part 30 "PTX" "$BUILD/tests/cuda/test_ptx"
+part 120 "PTX" "$BUILD/tests/cuda/test_ptx"
 for precision in exact tf32 bf16; do
-    part 40 "random shapes, $precision" "$BUILD/sieve" ops --device "$device" --check --precision $precision
+    part 60 "random shapes, $precision" "$BUILD/sieve" ops --device "$device" --check --precision $precision
     [ -d "$shared/golden/ops" ] && part 60 "golden cases, $precision" cuda/on-device.sh --golden $precision
 done
 [ -d "$shared/golden/models" ] && part 60 "golden networks" "$BUILD/model_check" --device "$device" "$shared"/golden/models/*.safetensors
-part 30 "the same bits on every run" cuda/on-device.sh --repeatable tf32
-part 60 "a training twice: the same bits" cuda/on-device.sh --same-bits --data digits --attack badnet+ --precision tf32
-part 70 "a training that is killed goes on" cuda/on-device.sh --goes-on 30 --data signs --model preact-resnet18 --precision tf32 --set classifier.epochs=100000
-part 50 "attack and filters" "$BUILD/sieve" run --device "$device" --precision tf32 --data digits --attack badnet+ --defense vif,aif --quiet --out "$scratch/run"
-part 40 "private SGD" "$BUILD/sieve" run --device "$device" --data digits --attack badnets --defense dp-sgd --set dp-sgd.epochs=2 --quiet --out "$scratch/run"
-have_mnist && part 60 "MNIST" "$BUILD/sieve" train --device "$device" --precision tf32 --data mnist --data-dir "$shared/data" --attack badnet+ --scale paper --set classifier.epochs=5 -o "$scratch/mnist.safetensors" --out "$scratch/run"
+part 60 "the same bits on every run" cuda/on-device.sh --repeatable tf32
+part 100 "a training twice: the same bits" cuda/on-device.sh --same-bits --data digits --attack badnet+ --precision tf32
+part 100 "a training that is killed goes on" cuda/on-device.sh --goes-on 25 --data signs --model preact-resnet18 --precision tf32 --set classifier.epochs=100000
+part 100 "attack and filters" "$BUILD/sieve" run --device "$device" --precision tf32 --data digits --attack badnet+ --defense vif,aif --quiet --out "$scratch/run"
+part 100 "NONE" "$BUILD/sieve" run --device "$device" --precision tf32 --data digits --attack badnets --defense none --quiet --out "$scratch/run"
+part 100 "private SGD" "$BUILD/sieve" run --device "$device" --data digits --attack badnets --defense dp-sgd --set dp-sgd.epochs=2 --quiet --out "$scratch/run"
+have_mnist && part 100 "MNIST" "$BUILD/sieve" train --device "$device" --precision tf32 --data mnist --data-dir "$shared/data" --attack badnet+ --scale paper --set classifier.epochs=5 -o "$scratch/mnist.safetensors" --out "$scratch/run"
 if command -v compute-sanitizer >/dev/null; then
-    part 50 "compute-sanitizer memcheck" compute-sanitizer --error-exitcode 9 --tool memcheck "$BUILD/sieve" ops --device "$device" --check
-    part 50 "compute-sanitizer racecheck" compute-sanitizer --error-exitcode 9 --tool racecheck "$BUILD/sieve" ops --device "$device" --check
+    part 150 "compute-sanitizer memcheck" compute-sanitizer --error-exitcode 9 --tool memcheck "$BUILD/sieve" ops --device "$device" --check
+    part 150 "compute-sanitizer racecheck" compute-sanitizer --error-exitcode 9 --tool racecheck "$BUILD/sieve" ops --device "$device" --check
 else
     say "skipped compute-sanitizer: not installed"
 fi
-part 200 "times and bandwidths" tests/bench/compare-cuda.sh
+# What torch.compile makes is kept, so that the times below need not wait for it.
+tests/bench/compare-cuda.sh --warm >/dev/null 2>&1 &
+report_parts
+part 300 "times and bandwidths" tests/bench/compare-cuda.sh
+report_parts
 say ""
 say "$failed parts failed, $(($(date +%s) - started)) s"
 [ $failed -eq 0 ]
