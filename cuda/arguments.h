@@ -242,6 +242,15 @@ typedef struct MatrixArguments {
     float *c, *partial;              // partial: NULL, or [splits][m][n] in the place of c
 } MatrixArguments;
 
+// Norms of images' weight gradients: x (images, height, width, inner), dy (images, positions, outer).
+typedef struct GramArguments {
+    int32_t positions, columns, tiles; // of an output image; tiles of positions
+    int32_t inner, height, width, outer;
+    int32_t taps, taps_wide, step, padding, dilation;
+    const float *x, *dy;
+    double *partial; // [image][pair of tiles]
+} GramArguments;
+
 // dy = 0 where y <= 0 and relu, else dy * scale[n]: what arrives at a frozen convolution.
 typedef struct FrozenArguments {
     int64_t count;

@@ -89,6 +89,10 @@ int32_t index_of(int64_t value);
 void dot_rows(int64_t rows, int64_t count, const float *a, const float *b, float *y);
 int64_t dot_rows_scratch(int64_t rows, int64_t count);
 
+// conv2d_weight_norms of core/kernels.h without forming the gradients, and whether that costs less (gram.c).
+bool gram_norms_pay(const ConvShape *shape);
+void conv2d_gram_norms(const ConvShape *shape, const float *x, const float *dy, float *squares);
+
 // A copy of up to SMALL_BYTES, a multiple of 4, to the device by kernels alone (data.c); false where
 // there is more.
 bool device_write_small(int64_t bytes, const void *host, void *device);

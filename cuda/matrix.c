@@ -214,6 +214,10 @@ static void conv2d_weight_norms(const ConvShape *shape, const float *x, const fl
                                 float *squares)
 {
     enum { MOST_BYTES = 1 << 28 }; // for the gradients of as many images as are taken at once
+    if (gram_norms_pay(shape)) {
+        conv2d_gram_norms(shape, x, dy, squares);
+        return;
+    }
     const int64_t positions = shape->out_height * shape->out_width, size = weight_size(shape);
     const int64_t fit = MOST_BYTES / (size * (int64_t)sizeof(float));
     const int64_t at_once = fit > 65535 ? 65535 : fit > 1 ? fit : 1;

@@ -21,6 +21,7 @@ EMBED(noise)
 EMBED(data)
 EMBED(optimizer)
 EMBED(matrix)
+EMBED(gram)
 
 const Ptx *ptx_text(PtxFile file)
 {
@@ -36,6 +37,7 @@ const Ptx *ptx_text(PtxFile file)
         [PTX_DATA] = {"data", sieve_ptx_data},
         [PTX_OPTIMIZER] = {"optimizer", sieve_ptx_optimizer},
         [PTX_MATRIX] = {"matrix", sieve_ptx_matrix},
+        [PTX_GRAM] = {"gram", sieve_ptx_gram},
     };
     return &files[file];
 }

@@ -14,6 +14,7 @@ typedef enum PtxFile {
     PTX_DATA,
     PTX_OPTIMIZER,
     PTX_MATRIX,
+    PTX_GRAM,
     PTX_COUNT
 } PtxFile;
 

@@ -76,6 +76,7 @@ static void every_kernel_has_its_text(void)
 #define IN_DATA(name) has(PTX_DATA, #name);
 #define IN_OPTIMIZER(name) has(PTX_OPTIMIZER, #name);
 #define IN_MATRIX(name) has(PTX_MATRIX, #name);
+#define IN_GRAM(name) has(PTX_GRAM, #name);
     KERNELS_OF_ELEMENTWISE(IN_ELEMENTWISE)
     KERNELS_OF_REDUCE(IN_REDUCE)
     KERNELS_OF_LOSS(IN_LOSS)
@@ -87,6 +88,7 @@ static void every_kernel_has_its_text(void)
     KERNELS_OF_DATA(IN_DATA)
     KERNELS_OF_OPTIMIZER(IN_OPTIMIZER)
     KERNELS_OF_MATRIX(IN_MATRIX)
+    KERNELS_OF_GRAM(IN_GRAM)
 }
 
 static void ptx_assembles_without_spills(void)
