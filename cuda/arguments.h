@@ -226,6 +226,7 @@ typedef struct MatrixArguments {
     int32_t image_height, image_width; // of a's images
     int32_t a_stride, b_stride;        // from one pixel of a to the next, one row of b
     int32_t rows, columns, pixels;     // pixels: of all images
+    int32_t images_on, rows_on, columns_on; // from a pixel to the one TILE_K further
     int32_t step, first_row, first_column;
     int32_t taps_wide, tap_step;
     int32_t kernel_width, kernel_row, kernel_column, kernel_step; // input: b's tap (ty, tx) is at

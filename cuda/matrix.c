@@ -102,6 +102,9 @@ static void each_part(MatrixArguments s, Kind kind, const Cut *cut, Extents exte
     const Tile *tile = cut->tile;
     s.splits = index_of(cut->splits);
     s.split_k = index_of(cut->split_k);
+    s.columns_on = TILE_K % s.columns;
+    s.rows_on = TILE_K / s.columns % s.rows;
+    s.images_on = TILE_K / s.columns / s.rows;
     s.as_is = s.n % 2 == 0 && ((uintptr_t)(s.partial ? s.partial : s.c) & 7) == 0 &&
               (s.partial || !(s.bias || s.scale || s.accumulate || s.relu));
     const int64_t partial = s.partial ? (int64_t)s.splits * s.m * s.n : 0;

@@ -199,10 +199,11 @@ DEVICE void advance(const MatrixArguments *a, const Plan *plan, Gather *g)
     UNROLL for (int i = 0; i < MOST_COPIES; i++)
     {
         if (i >= copies_of(plan, plan->tile_m)) break;
-        for (g->x[i] += TILE_K; g->x[i] >= a->columns;) {
-            g->x[i] -= a->columns;
-            if (++g->y[i] == a->rows) g->y[i] = 0, g->base[i]++;
-        }
+        g->x[i] += a->columns_on;
+        g->y[i] += a->rows_on;
+        g->base[i] += a->images_on;
+        if (g->x[i] >= a->columns) g->x[i] -= a->columns, g->y[i]++;
+        if (g->y[i] >= a->rows) g->y[i] -= a->rows, g->base[i]++;
     }
 }
 

@@ -38,7 +38,7 @@ for precision in tf32 bf16 exact; do
         "$python" "$torch_bench" --device cuda --precision $other --only "$only" | sed 's/^/eager /' >>"$log"
         if [ $precision != exact ]; then
             "$python" "$torch_bench" --device cuda --precision $other --only train --compile | sed 's/^/compiled /' >>"$log"
-            "$python" "$(dirname "$0")/torch_graph.py" "$torch_bench" --precision $other --only "$prefix" | sed 's/^/graph /' >>"$log"
+            "$python" "$(dirname "$0")/torch_graph.py" "$torch_bench" --precision $other --only "${prefix:-train}" | sed 's/^/graph /' >>"$log"
         fi
         # The two in turn: the second time is the one that is shown beside PyTorch's.
         "$sieve" --device cuda --precision $precision "${prefix:-train}" | sed 's/^/sieve /' >>"$log"
