@@ -160,8 +160,5 @@ static bool train_abl(TrainingDefense *d, Error *error)
     return ok;
 }
 
-const TrainingDefenseMethod defense_abl = {.name = "abl",
-                                           .title = "ABL",
-                                           .settings = settings,
-                                           .on_device = true,
-                                           .train = train_abl};
+const TrainingDefenseMethod defense_abl = {
+    .name = "abl", .title = "ABL", .settings = settings, .on_device = true, .train = train_abl};

@@ -138,8 +138,5 @@ static bool train_nad(TrainingDefense *d, Error *error)
     return ok;
 }
 
-const TrainingDefenseMethod defense_nad = {.name = "nad",
-                                           .title = "NAD",
-                                           .settings = settings,
-                                           .on_device = true,
-                                           .train = train_nad};
+const TrainingDefenseMethod defense_nad = {
+    .name = "nad", .title = "NAD", .settings = settings, .on_device = true, .train = train_nad};

@@ -335,8 +335,5 @@ static bool train_none(TrainingDefense *d, Error *error)
     return ok;
 }
 
-const TrainingDefenseMethod defense_none = {.name = "none",
-                                            .title = "NONE",
-                                            .settings = settings,
-                                            .on_device = true,
-                                            .train = train_none};
+const TrainingDefenseMethod defense_none = {
+    .name = "none", .title = "NONE", .settings = settings, .on_device = true, .train = train_none};

@@ -44,7 +44,8 @@ static void same_curve(const Json *a, const Json *b, const char *name, double to
 // The curves of the one classifier, or of the one cell of a defense, below this result directory.
 static Json *curves_below(const char *directory, const char *kind, const char *name)
 {
-    char *path = copy_string(run_shell("echo %s/%s/*%s*/curves.json", directory, kind, name).output);
+    char *path =
+        copy_string(run_shell("echo %s/%s/*%s*/curves.json", directory, kind, name).output);
     path[strcspn(path, "\n")] = '\0';
     Json *curves = read_result(path);
     free(path);
@@ -90,17 +91,19 @@ static void defenses_find_the_same(const char *names, const char *how)
     char *list = copy_string(names), *rest = NULL;
     clear_work();
     for (int i = 0; i < 2; i++)
-        succeeded(run_sieve("run --data digits --train-images 24 --test-images 20 --quiet --attack "
-                            "badnets --set badnets.rate=.2 --set classifier.epochs=1 --set "
-                            "classifier.batch_size=8 --defense %s %s --device %s --out %s >/dev/null",
-                            names, how, i ? "emulated" : "cpu", i ? "emulated" : "cpu"));
+        succeeded(
+            run_sieve("run --data digits --train-images 24 --test-images 20 --quiet --attack "
+                      "badnets --set badnets.rate=.2 --set classifier.epochs=1 --set "
+                      "classifier.batch_size=8 --defense %s %s --device %s --out %s >/dev/null",
+                      names, how, i ? "emulated" : "cpu", i ? "emulated" : "cpu"));
     for (char *name = strtok_r(list, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
         Json *host = curves_below("cpu", "cells", name);
         Json *device = curves_below("emulated", "cells", name);
         same_curve(device, host, "loss", 1e-4);
-        succeeded(run_shell("for d in cpu emulated; do cat $d/cells/*_%s_*/removed-1.csv 2>/dev/null | "
-                            "cut -d , -f 1-4 >$d.csv; done; cmp cpu.csv emulated.csv",
-                            name));
+        succeeded(
+            run_shell("for d in cpu emulated; do cat $d/cells/*_%s_*/removed-1.csv 2>/dev/null | "
+                      "cut -d , -f 1-4 >$d.csv; done; cmp cpu.csv emulated.csv",
+                      name));
         json_free(host);
         json_free(device);
     }
