@@ -12,11 +12,12 @@ typedef struct Activations {
     int layers, classes;
     int64_t *first;     // [layers + 1]: each layer's first neuron among all
     float *largest;     // [samples][neurons]: of each sample, the largest value over all places
-    double *share;      // [neurons]: share of all samples and places with a value >= 0
+    double *share;      // [neurons]: share of all samples and places with a value >= 0, or NULL
     float *probability; // [samples][classes]: softmax of the class scores
 } Activations;
 
-Activations activations_gather(const Classifier *classifier, const Dataset *dataset);
+// On the classifier's device; `shares` says whether these are wanted.
+Activations activations_gather(const Classifier *classifier, const Dataset *dataset, bool shares);
 void activations_free(Activations *activations);
 
 #endif

@@ -1,44 +1,52 @@
 #include "experiments/features.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include "core/error.h"
 #include "core/ops.h"
-#include "data/batch.h"
+#include "experiments/batches.h"
 
 enum { BATCH = 128 };
 
-// A walk over a data set in batches, without gradients.
+// A walk over a data set in batches, without gradients, on the classifier's device.
 typedef struct Walk {
     const Classifier *classifier;
     const Dataset *dataset;
     Tape *tape;
+    ImageStore store;
     int64_t first, count; // samples of the batch at hand
-    Tensor *labels, *scores;
+    int32_t labels[BATCH];
+    Tensor *scores;
 } Walk;
 
 static Walk walk_start(const Classifier *classifier, const Dataset *dataset)
 {
-    Walk walk = {.classifier = classifier, .dataset = dataset, .tape = tape_create(cpu_kernels())};
+    const Kernels *kernels = classifier_kernels(classifier);
+    Walk walk = {.classifier = classifier,
+                 .dataset = dataset,
+                 .tape = tape_create(kernels),
+                 .store = image_store(dataset, kernels)};
     tape_record(walk.tape, false);
     return walk;
+}
+
+static void walk_end(Walk *walk)
+{
+    tape_free(walk->tape);
+    image_store_free(&walk->store);
 }
 
 // Classifies the next batch; false behind the last.
 static bool walk_on(Walk *walk)
 {
-    const Dataset *d = walk->dataset;
     uint32_t indices[BATCH];
     walk->first += walk->count;
-    int64_t left = d->count - walk->first, count = left < BATCH ? left : BATCH;
+    int64_t left = walk->dataset->count - walk->first, count = left < BATCH ? left : BATCH;
     if (count <= 0) return false;
     tape_reset(walk->tape);
     for (int64_t i = 0; i < count; i++) indices[i] = (uint32_t)(walk->first + i);
-    Tensor *x = tape_tensor(walk->tape, SHAPE(count, d->height, d->width, d->channels));
-    walk->labels = tape_tensor_int(walk->tape, SHAPE(count));
     walk->count = count;
-    batch_fill(d, indices, count, (Augmentation){0}, (RandomKey){0}, 0, x->data,
-               walk->labels->ints);
+    Tensor *x = image_batch(&walk->store, walk->tape, indices, count, (Augmentation){0},
+                            (RandomKey){0}, 0, walk->labels);
     walk->scores = classify(walk->classifier, x, (Mode){0});
     return true;
 }
@@ -62,10 +70,9 @@ Features features_gather(const Classifier *classifier, const Dataset *dataset)
         features.size = f->count / walk.count;
         if (!features.values)
             features.values = allocate(sizeof(float) * (size_t)(dataset->count * features.size));
-        memcpy(features.values + walk.first * features.size, f->data,
-               sizeof(float) * (size_t)f->count);
+        tensor_read(f, features.values + walk.first * features.size);
     }
-    tape_free(walk.tape);
+    walk_end(&walk);
     return features;
 }
 
@@ -81,10 +88,11 @@ double *sample_losses(const Classifier *classifier, const Dataset *dataset)
     Walk walk = walk_start(classifier, dataset);
     while (walk_on(&walk)) {
         const Tensor *p = log_softmax(walk.scores);
+        float *values = tape_allocate_host(walk.tape, p->count * (int64_t)sizeof *values);
+        tensor_read(p, values);
         for (int64_t i = 0; i < walk.count; i++)
-            losses[walk.first + i] =
-                -(double)p->data[i * classifier->classes + walk.labels->ints[i]];
+            losses[walk.first + i] = -(double)values[i * classifier->classes + walk.labels[i]];
     }
-    tape_free(walk.tape);
+    walk_end(&walk);
     return losses;
 }

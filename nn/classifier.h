@@ -70,11 +70,12 @@ int64_t neuron_count(const NeuronLayer *layer);
 void neuron_layer_name(const Classifier *classifier, const NeuronLayer *layer, char *text,
                        size_t size);
 
-// One neuron's values among the parameters that make it become those of another classifier of the
-// same model, e.g. a freshly initialised one.
-void neuron_copy(const NeuronLayer *layer, const NeuronLayer *from, int64_t neuron);
-// They become 0, and so does what reads the neuron.
-void neuron_cut(const NeuronLayer *layer, int64_t neuron);
+// Some neurons' values among the parameters that make them become those of another classifier of
+// the same model, e.g. a freshly initialised one. Each classifier may be on any device.
+void neurons_copy(const NeuronLayer *layer, const NeuronLayer *from, int64_t count,
+                  const int64_t *chosen);
+// They become 0, and so does what reads the neurons.
+void neurons_cut(const NeuronLayer *layer, int64_t count, const int64_t *chosen);
 
 // Class scores (n, classes) of images in [0, 1], (n, height, width, channels).
 Tensor *classify(const Classifier *classifier, Tensor *images, Mode mode);

@@ -29,28 +29,52 @@ void neuron_layer_name(const Classifier *classifier, const NeuronLayer *layer, c
     snprintf(text, size, "%.*s", (int)(strrchr(name, '.') - name), name);
 }
 
-// The neuron's values in a tensor of makers: every count-th one.
-static void copy_column(Tensor *to, const Tensor *from, int64_t count, int64_t neuron)
+// A tensor's values in the program's own memory, wherever the tensor is; the caller's to free.
+static float *values_of(const Tensor *tensor)
 {
-    for (int64_t i = neuron; i < to->count; i += count) to->data[i] = from ? from->data[i] : 0;
+    float *values = allocate(sizeof *values * (size_t)tensor->count);
+    tensor_read(tensor, values);
+    return values;
 }
 
-void neuron_copy(const NeuronLayer *layer, const NeuronLayer *from, int64_t neuron)
+// The chosen neurons' values in a tensor of makers, every size-th one, become those of `from` (NULL:
+// 0). The whole tensor is read and written once, however many neurons there are.
+static void copy_columns(Tensor *to, const Tensor *from, int64_t size, int64_t count,
+                         const int64_t *chosen)
 {
-    for (int i = 0; i < NEURON_MAKERS && layer->made_by[i]; i++)
-        copy_column(layer->made_by[i], from->made_by[i], neuron_count(layer), neuron);
+    float *values = values_of(to), *others = from ? values_of(from) : NULL;
+    for (int64_t k = 0; k < count; k++)
+        for (int64_t i = chosen[k]; i < to->count; i += size) values[i] = others ? others[i] : 0;
+    tensor_write(to, values);
+    free(values);
+    free(others);
 }
 
-void neuron_cut(const NeuronLayer *layer, int64_t neuron)
+void neurons_copy(const NeuronLayer *layer, const NeuronLayer *from, int64_t count,
+                  const int64_t *chosen)
 {
-    int64_t count = neuron_count(layer);
-    for (int i = 0; i < NEURON_MAKERS && layer->made_by[i]; i++)
-        copy_column(layer->made_by[i], NULL, count, neuron);
-    Tensor *next = layer->read_by;
-    if (!next) return;
+    for (int i = 0; count > 0 && i < NEURON_MAKERS && layer->made_by[i]; i++)
+        copy_columns(layer->made_by[i], from->made_by[i], neuron_count(layer), count, chosen);
+}
+
+// What reads the neurons: `places` rows next to each other for each one (channels first).
+static void cut_readers(Tensor *next, int64_t size, int64_t count, const int64_t *chosen)
+{
     int64_t in = next->shape[next->rank - 2], out = next->shape[next->rank - 1];
-    int64_t places = in / count; // of a neuron, next to each other (channels first)
+    int64_t places = in / size;
+    float *values = values_of(next);
     for (int64_t kernel = 0; kernel < next->count / (in * out); kernel++)
-        memset(next->data + (kernel * in + neuron * places) * out, 0,
-               sizeof(float) * (size_t)(places * out));
+        for (int64_t k = 0; k < count; k++)
+            memset(values + (kernel * in + chosen[k] * places) * out, 0,
+                   sizeof *values * (size_t)(places * out));
+    tensor_write(next, values);
+    free(values);
+}
+
+void neurons_cut(const NeuronLayer *layer, int64_t count, const int64_t *chosen)
+{
+    int64_t size = neuron_count(layer);
+    for (int i = 0; count > 0 && i < NEURON_MAKERS && layer->made_by[i]; i++)
+        copy_columns(layer->made_by[i], NULL, size, count, chosen);
+    if (count > 0 && layer->read_by) cut_readers(layer->read_by, size, count, chosen);
 }

@@ -126,10 +126,10 @@ static Trigger trigger(const Attack *attack, Tensor *images, Draws draws)
     int64_t n = images->shape[0], pixels = (int64_t)attack->height * width;
     RandomKey key = draws.key;
     key.purpose ^= random_purpose("hidden-trigger place");
-    Trigger rho = {tape_tensor(images->tape, SHAPE(n, attack->height, width, 1)),
-                   tape_tensor(images->tape, 4, images->shape)};
-    memset(rho.mask->data, 0, sizeof(float) * (size_t)rho.mask->count);
-    memset(rho.pattern->data, 0, sizeof(float) * (size_t)rho.pattern->count);
+    int64_t mask_bytes = n * pixels * (int64_t)sizeof(float), pattern_bytes = mask_bytes * channels;
+    Tape *tape = images->tape;
+    float *mask = memset(tape_allocate_host(tape, mask_bytes), 0, (size_t)mask_bytes);
+    float *pattern = memset(tape_allocate_host(tape, pattern_bytes), 0, (size_t)pattern_bytes);
     for (int64_t i = 0; i < n; i++) {
         uint64_t draw = 2 * (uint64_t)draws.indices[i];
         int top = (int)random_below(key, draw, (uint32_t)(attack->height - size + 1));
@@ -137,12 +137,13 @@ static Trigger trigger(const Attack *attack, Tensor *images, Draws draws)
         for (int y = 0; y < size; y++)
             for (int x = 0; x < size; x++) {
                 int64_t to = i * pixels + (top + y) * width + left + x;
-                rho.mask->data[to] = 1;
-                memcpy(rho.pattern->data + to * channels, own->patch + (y * size + x) * channels,
+                mask[to] = 1;
+                memcpy(pattern + to * channels, own->patch + (y * size + x) * channels,
                        sizeof(float) * (size_t)channels);
             }
     }
-    return rho;
+    return (Trigger){tape_floats(tape, SHAPE(n, attack->height, width, 1), mask),
+                     tape_floats(tape, 4, images->shape, pattern)};
 }
 
 static Tensor *stamp(const Attack *attack, Tensor *images, Draws draws)

@@ -13,6 +13,7 @@
 // shuffled, which ours are (its lists happen to mix the classes). Its cutout is left out.
 #include "experiments/defenses/abl.h"
 
+#include <float.h>
 #include <stdlib.h>
 #include "core/error.h"
 #include "experiments/defenses/retraining.h"
@@ -43,8 +44,8 @@ Tensor *flooding(Tensor *loss, float gamma)
 
 Tensor *local_gradient_ascent(Tensor *loss, float gamma)
 {
-    float above = tensor_value(loss) - gamma;
-    return scale(above > 0 ? 1 : above < 0 ? -1 : 0, loss);
+    Tensor *above = affine(1, detach(loss), -gamma);
+    return multiply(clamp(scale(FLT_MAX, above), -1, 1), loss); // by its sign
 }
 
 static Tensor *tuning_loss(void *context, const Step *step, Tensor *logits)
@@ -160,4 +161,4 @@ static bool train_abl(TrainingDefense *d, Error *error)
 }
 
 const TrainingDefenseMethod defense_abl = {
-    .name = "abl", .title = "ABL", .settings = settings, .train = train_abl};
+    .name = "abl", .title = "ABL", .settings = settings, .on_device = true, .train = train_abl};

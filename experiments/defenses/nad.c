@@ -109,9 +109,9 @@ static bool has_maps(const Classifier *c)
 {
     AttentionMaps maps = {0};
     Observer observer = {attention_see, &maps};
-    Tape *tape = tape_create(cpu_kernels());
+    Tape *tape = tape_create(classifier_kernels(c));
     Tensor *x = tape_tensor(tape, SHAPE(1, c->height, c->width, c->channels));
-    for (int64_t i = 0; i < x->count; i++) x->data[i] = 0;
+    tape_kernels(tape)->fill(x->count, 0, x->data);
     tape_record(tape, false);
     tape_observe(tape, &observer);
     classify(c, x, (Mode){0});
@@ -139,4 +139,4 @@ static bool train_nad(TrainingDefense *d, Error *error)
 }
 
 const TrainingDefenseMethod defense_nad = {
-    .name = "nad", .title = "NAD", .settings = settings, .train = train_nad};
+    .name = "nad", .title = "NAD", .settings = settings, .on_device = true, .train = train_nad};

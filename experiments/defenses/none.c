@@ -222,8 +222,8 @@ static bool initialise_again(TrainingDefense *d, const Compromised *chosen, int 
     initialize_default(&fresh->parameters,
                        (RandomKey){d->seed, random_purpose("none reset"), (uint32_t)round});
     for (int l = 0; l < c->neuron_layers; l++)
-        for (int64_t k = 0; k < chosen->count[l]; k++)
-            neuron_copy(&c->neurons[l], &fresh->neurons[l], chosen->neurons[l * chosen->room + k]);
+        neurons_copy(&c->neurons[l], &fresh->neurons[l], chosen->count[l],
+                     chosen->neurons + l * chosen->room);
     classifier_free(fresh);
     return true;
 }
@@ -231,8 +231,7 @@ static bool initialise_again(TrainingDefense *d, const Compromised *chosen, int 
 void compromised_cut(const Classifier *c, const Compromised *chosen)
 {
     for (int l = 0; l < c->neuron_layers; l++)
-        for (int64_t k = 0; k < chosen->count[l]; k++)
-            neuron_cut(&c->neurons[l], chosen->neurons[l * chosen->room + k]);
+        neurons_cut(&c->neurons[l], chosen->count[l], chosen->neurons + l * chosen->room);
 }
 
 // ---- a round ----
@@ -257,7 +256,7 @@ static Json *analyse(TrainingDefense *d, int round, bool *removed, double *score
 {
     const Json *set = d->settings;
     bool printed = setting(set, "printed") > 0, ok = true;
-    Activations a = activations_gather(d->classifier, d->train);
+    Activations a = activations_gather(d->classifier, d->train, printed);
     double *computed = printed
                            ? NULL
                            : confidence_gaps(&a, setting(set, "lambda_low"),
@@ -337,4 +336,4 @@ static bool train_none(TrainingDefense *d, Error *error)
 }
 
 const TrainingDefenseMethod defense_none = {
-    .name = "none", .title = "NONE", .settings = settings, .train = train_none};
+    .name = "none", .title = "NONE", .settings = settings, .on_device = true, .train = train_none};

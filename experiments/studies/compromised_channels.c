@@ -66,7 +66,7 @@ static Activations activations_of(const Subject *s, bool stamped)
     Dataset d = copy_of(&s->test);
     if (stamped) stamp_all(s, &d);
     drop_target(s, &d);
-    Activations a = activations_gather(s->classifier, &d);
+    Activations a = activations_gather(s->classifier, &d, false);
     dataset_free(&d);
     return a;
 }

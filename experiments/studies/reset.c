@@ -177,8 +177,8 @@ static void train_on(Classifier *c, const Subjects *s, uint64_t seed)
 
 static double *moved_by_trigger(const Classifier *c, const Subjects *s)
 {
-    Activations without = activations_gather(c, &s->test),
-                with = activations_gather(c, &s->stamped);
+    Activations without = activations_gather(c, &s->test, false),
+                with = activations_gather(c, &s->stamped, false);
     double *moved = allocate_zeroed(sizeof *moved * (size_t)(with.neurons + 1));
     for (int64_t i = 0; i < with.samples; i++)
         for (int64_t n = 0; n < with.neurons; n++) {
@@ -248,7 +248,7 @@ static void follow_ranking(const Classifier *c, const Subjects *s, const Activat
 static void follow(const Subjects *s, int schedule, uint64_t seed, Curve *curve, Text *numbers)
 {
     Classifier *c = poisoned_classifier(s, epochs[schedule], seed);
-    Activations a = activations_gather(c, &s->train);
+    Activations a = activations_gather(c, &s->train, false);
     double *suspicion[RANKINGS] = {confidence_gaps(&a, .1, .9, 3), moved_by_trigger(c, s)};
     Metrics whole = measure(c, s, seed);
     text_append(numbers, "\n%d epochs: BA %.2f, ASR %.2f before the reset\n", epochs[schedule],

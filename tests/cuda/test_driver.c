@@ -87,17 +87,17 @@ typedef struct Counts {
     long launches, graphs, changes, waits, copies;
 } Counts;
 
-// What a training with this data set of so many images, in steps of 32, asks of the driver.
-static Counts counts_of(const char *attack, int images)
+// What `sieve COMMAND` on so many drawn images asks of the driver.
+static Counts counts_of(const char *command, int images)
 {
     Counts c = {0};
     char arguments[1024], path[1024], text[256] = "";
     snprintf(path, sizeof path, "%s/counts", temporary_directory());
     setenv("FAKE_CUDA_COUNTS", path, 1);
     snprintf(arguments, sizeof arguments,
-             "train --device cuda --quiet --data digits --attack %s --train-images %d "
-             "--test-images 40 --set classifier.epochs=2 --out '%s/%d' -o '%s/model'",
-             attack, images, temporary_directory(), images, temporary_directory());
+             "%s --device cuda --quiet --data digits --train-images %d --test-images 40 "
+             "--set classifier.epochs=2 --out '%s/%d'",
+             command, images, temporary_directory(), images);
     Output output = run("", arguments);
     unsetenv("FAKE_CUDA_COUNTS");
     check(output.status == 0, "status %d: %s", output.status, output.text);
@@ -111,16 +111,42 @@ static Counts counts_of(const char *attack, int images)
     return c;
 }
 
-// With 30 more steps in each of two epochs there are 60 graphs more, and neither a kernel alone nor a
-// copy nor a wait.
-static void nothing_waits_inside_an_epoch(void)
+// With more images there are so many graphs more, and neither a kernel alone nor a copy nor a wait.
+static void only_graphs_are_more(const char *command, int few_images, int many_images, int graphs)
 {
-    const Counts few = counts_of("badnet+", 320), many = counts_of("badnet+", 1280);
-    check(many.graphs - few.graphs == 60, "%ld graphs more", many.graphs - few.graphs);
+    const Counts few = counts_of(command, few_images), many = counts_of(command, many_images);
+    check(many.graphs - few.graphs == graphs, "%ld graphs more", many.graphs - few.graphs);
     check(many.launches == few.launches, "%ld launches, %ld", many.launches, few.launches);
     check(many.copies == few.copies, "%ld copies, %ld", many.copies, few.copies);
     check(many.waits == few.waits, "%ld waits, %ld", many.waits, few.waits);
     check(many.changes > few.changes, "%ld changes, %ld", many.changes, few.changes);
+}
+
+static void nothing_waits_inside_an_epoch(void)
+{
+    char train[256];
+    snprintf(train, sizeof train, "train --attack badnet+ -o '%s/model'", temporary_directory());
+    only_graphs_are_more(train, 320, 1280, 2 * 30);
+}
+
+// 120 or 128 images, so that what looks at all of them has one batch and as much memory: 2 steps more
+// in every epoch. The classifier is the first command's. Of NAD's images, the defender's own, there
+// are 20 or 24.
+static void nothing_waits_inside_a_defenses_epoch(void)
+{
+    static const char run_it[] = "run --attack badnets --set classifier.batch_size=4 --defense";
+    char command[512];
+    snprintf(command, sizeof command, "%s none --set none.epochs=3", run_it);
+    only_graphs_are_more(command, 120, 128, (2 + 3) * 2);
+    snprintf(command, sizeof command, "%s activation-clustering", run_it);
+    only_graphs_are_more(command, 120, 128, 2 * 2);
+    snprintf(command, sizeof command,
+             "%s abl --set abl.batch_size=4 --set abl.flood=0 --set abl.isolate=0 "
+             "--set abl.tuning_epochs=2 --set abl.epochs=1",
+             run_it);
+    only_graphs_are_more(command, 120, 128, (2 + 1) * 2);
+    snprintf(command, sizeof command, "%s nad --set nad.batch_size=1 --set nad.epochs=3", run_it);
+    only_graphs_are_more(command, 400, 480, 2 * 20 + (10 + 3) * 4);
 }
 
 int main(int argc, char **argv)
@@ -131,6 +157,7 @@ int main(int argc, char **argv)
         {"kernels_that_do_nothing_fail_the_check", kernels_that_do_nothing_fail_the_check},
         {"faults_of_the_driver_are_named", faults_of_the_driver_are_named},
         {"nothing_waits_inside_an_epoch", nothing_waits_inside_an_epoch},
+        {"nothing_waits_inside_a_defenses_epoch", nothing_waits_inside_a_defenses_epoch},
     };
     return TESTS_RUN(tests);
 }

@@ -46,7 +46,7 @@ static Classifier *network(bool trojan)
             weight[TROJAN * out + (layer < LAYERS ? TROJAN : TARGET)] = layer < LAYERS ? 1 : 4;
     }
     value(c, 1, "bias")[TROJAN] = .3f;
-    if (!trojan) neuron_cut(&c->neurons[LAYERS - 2], TROJAN);
+    if (!trojan) neurons_cut(&c->neurons[LAYERS - 2], 1, &(int64_t){TROJAN});
     parameters_freeze(&c->parameters, true);
     return c;
 }
