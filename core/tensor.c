@@ -5,15 +5,41 @@
 #include <string.h>
 #include "core/error.h"
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 16 }; // elements: 64 bytes
 
-static void *allocate_values(int64_t count)
+// The arrays of one persistent tensor, or of several side by side; the last of them gives it back.
+typedef struct TensorBlock {
+    int users;
+    const DeviceMemory *memory;
+    void *values, *gradients; // NULL where nobody has one
+} TensorBlock;
+
+// How far one tensor's array is from the next one's.
+static int64_t padded(int64_t count)
 {
-    size_t bytes = ((size_t)count * 4 + ALIGNMENT) / ALIGNMENT * ALIGNMENT;
-    void *memory = aligned_alloc(ALIGNMENT, bytes);
+    return (count + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+static float *allocate_values(int64_t count)
+{
+    size_t bytes = (size_t)padded(count + 1) * sizeof(float);
+    float *memory = aligned_alloc(ALIGNMENT * sizeof(float), bytes);
     if (!memory) panic("out of memory: a tensor needs %zu bytes", bytes);
     memset(memory, 0, bytes);
     return memory;
+}
+
+static void *values_of(const Tensor *tensor)
+{
+    return tensor->type == TENSOR_INT ? (void *)tensor->ints : tensor->data;
+}
+
+static void set_values(Tensor *tensor, void *values)
+{
+    if (tensor->type == TENSOR_INT)
+        tensor->ints = values;
+    else
+        tensor->data = values;
 }
 
 static Tensor *create(TensorType type, int rank, const int64_t *shape)
@@ -28,10 +54,9 @@ static Tensor *create(TensorType type, int rank, const int64_t *shape)
         tensor->shape[i] = shape[i];
         tensor->count *= shape[i];
     }
-    if (type == TENSOR_INT)
-        tensor->ints = allocate_values(tensor->count);
-    else
-        tensor->data = allocate_values(tensor->count);
+    tensor->block = allocate_zeroed(sizeof *tensor->block);
+    *tensor->block = (TensorBlock){.users = 1, .values = allocate_values(tensor->count)};
+    set_values(tensor, tensor->block->values);
     return tensor;
 }
 
@@ -48,17 +73,18 @@ Tensor *tensor_create_int(int rank, const int64_t *shape)
 Tensor *parameter_create(int rank, const int64_t *shape)
 {
     Tensor *tensor = create(TENSOR_FLOAT, rank, shape);
-    tensor->grad = allocate_values(tensor->count);
+    tensor->grad = tensor->block->gradients = allocate_values(tensor->count);
     tensor->needs_grad = true;
     return tensor;
 }
 
-static void release_values(const DeviceMemory *memory, void *values)
+static void leave_block(TensorBlock *block)
 {
-    if (memory)
-        memory->release(values);
-    else
-        free(values);
+    if (--block->users > 0) return;
+    void (*release)(void *) = block->memory ? block->memory->release : free;
+    release(block->values);
+    release(block->gradients);
+    free(block);
 }
 
 void tensor_free(Tensor *tensor)
@@ -66,9 +92,7 @@ void tensor_free(Tensor *tensor)
     if (!tensor) return;
     if (tensor->tape)
         panic("tensor_free: this tensor of shape %s belongs to a tape", shape_text(tensor));
-    release_values(tensor->memory, tensor->data);
-    release_values(tensor->memory, tensor->ints);
-    release_values(tensor->memory, tensor->grad);
+    leave_block(tensor->block);
     tensor_freeze(tensor, false);
     free(tensor);
 }
@@ -82,46 +106,94 @@ void tensor_freeze(Tensor *tensor, bool frozen)
     }
 }
 
-// The array as it is wanted on the other device, the old one given back.
-static void *moved(const Tensor *tensor, void *values, const DeviceMemory *memory)
+bool tensors_side_by_side(const Tensor *a, const Tensor *b)
 {
-    if (!values) return NULL;
-    int64_t bytes = tensor->count * 4;
-    float *host = tensor->memory ? allocate_values(tensor->count) : values;
-    if (tensor->memory) {
-        tensor->memory->to_host(bytes, values, host);
-        tensor->memory->release(values);
-    }
+    const int64_t bytes = padded(a->count) * 4;
+    return a->block == b->block && (char *)values_of(a) + bytes == (char *)values_of(b) &&
+           (!a->grad || !b->grad || a->grad + padded(a->count) == b->grad);
+}
+
+// An array of the program as one of the device, which takes its place.
+static void *delivered(float *host, int64_t count, const DeviceMemory *memory)
+{
     if (!memory) return host;
-    void *device = memory->allocate(bytes);
-    memory->to_device(bytes, host, device);
+    void *device = memory->allocate(count * 4);
+    memory->to_device(count * 4, host, device);
     free(host);
     return device;
 }
 
-void tensor_move(Tensor *tensor, const DeviceMemory *memory)
+static void fetch(const Tensor *tensor, const void *values, void *host)
 {
-    if (tensor->tape)
-        panic("tensor_move: this tensor of shape %s belongs to a tape", shape_text(tensor));
-    if (tensor->memory == memory) return;
-    tensor_freeze(tensor, tensor->frozen); // forgets what was made of it
-    tensor->data = moved(tensor, tensor->data, memory);
-    tensor->ints = moved(tensor, tensor->ints, memory);
-    tensor->grad = moved(tensor, tensor->grad, memory);
-    tensor->memory = memory;
+    if (tensor->memory)
+        tensor->memory->to_host(tensor->count * 4, values, host);
+    else
+        memcpy(host, values, (size_t)tensor->count * 4);
 }
 
-static void *values_of(const Tensor *tensor)
+// Copies of the tensors' arrays in a block of their own.
+static TensorBlock *gathered(int count, Tensor *const *tensors, const DeviceMemory *memory)
 {
-    return tensor->type == TENSOR_INT ? (void *)tensor->ints : tensor->data;
+    int64_t values = 0, gradients = 0;
+    for (int i = 0; i < count; i++) {
+        values += padded(tensors[i]->count);
+        if (tensors[i]->grad) gradients += padded(tensors[i]->count);
+    }
+    float *value = allocate_values(values),
+          *gradient = gradients ? allocate_values(gradients) : NULL;
+    for (int64_t i = 0, v = 0, g = 0; i < count; i++) {
+        const Tensor *tensor = tensors[i];
+        fetch(tensor, values_of(tensor), value + v);
+        v += padded(tensor->count);
+        if (!tensor->grad) continue;
+        fetch(tensor, tensor->grad, gradient + g);
+        g += padded(tensor->count);
+    }
+    TensorBlock *block = allocate_zeroed(sizeof *block);
+    *block = (TensorBlock){count, memory, delivered(value, values, memory),
+                           gradient ? delivered(gradient, gradients, memory) : NULL};
+    return block;
+}
+
+static bool are_there(int count, Tensor *const *tensors, const DeviceMemory *memory)
+{
+    for (int i = 0; i < count; i++)
+        if (tensors[i]->memory != memory ||
+            (i > 0 && !tensors_side_by_side(tensors[i - 1], tensors[i])))
+            return false;
+    return true;
+}
+
+void tensors_move(int count, Tensor *const *tensors, const DeviceMemory *memory)
+{
+    for (int i = 0; i < count; i++)
+        if (tensors[i]->tape)
+            panic("tensors_move: a tensor of shape %s belongs to a tape", shape_text(tensors[i]));
+    if (are_there(count, tensors, memory)) return;
+    TensorBlock *block = gathered(count, tensors, memory);
+    float *values = block->values, *gradients = block->gradients;
+    for (int i = 0; i < count; i++) {
+        Tensor *tensor = tensors[i];
+        tensor_freeze(tensor, tensor->frozen); // forgets what was made of it
+        leave_block(tensor->block);
+        tensor->block = block;
+        tensor->memory = memory;
+        set_values(tensor, values);
+        values += padded(tensor->count);
+        if (!tensor->grad) continue;
+        tensor->grad = gradients;
+        gradients += padded(tensor->count);
+    }
+}
+
+void tensor_move(Tensor *tensor, const DeviceMemory *memory)
+{
+    tensors_move(1, &tensor, memory);
 }
 
 void tensor_read(const Tensor *tensor, void *values)
 {
-    if (tensor->memory)
-        tensor->memory->to_host(tensor->count * 4, values_of(tensor), values);
-    else
-        memcpy(values, values_of(tensor), (size_t)tensor->count * 4);
+    fetch(tensor, values_of(tensor), values);
 }
 
 void tensor_write(Tensor *tensor, const void *values)

@@ -14,6 +14,7 @@ typedef enum TensorType { TENSOR_FLOAT, TENSOR_INT } TensorType;
 
 struct Tape;
 struct Gradient;
+struct TensorBlock;
 
 typedef struct Tensor {
     TensorType type;
@@ -26,6 +27,7 @@ typedef struct Tensor {
     float *grad; // same shape as data; for a persistent tensor allocated with it where needs_grad
     bool needs_grad;
     bool grad_written;         // grad holds something since the last step began
+    struct TensorBlock *block; // persistent: the memory of its arrays, which others may share
     struct Tape *tape;         // NULL: persistent
     struct Gradient *gradient; // the tape's own account of grad
     bool frozen;        // persistent: its values stay, so operators may keep what they make of them
@@ -43,6 +45,15 @@ Tensor *parameter_create(int rank, const int64_t *shape);
 // Moves a persistent tensor, its gradient with it, to a device (NULL: back to the program's own
 // memory).
 void tensor_move(Tensor *tensor, const DeviceMemory *memory);
+
+// The same for several, which come to lie side by side: their values in one array, in this order,
+// each from a multiple of 64 bytes on, zeros between them; their gradients likewise in another. What
+// is done to all of them value by value can so be done to one array. Each is still freed and moved
+// on its own.
+void tensors_move(int count, Tensor *const *tensors, const DeviceMemory *memory);
+
+// Whether b's values, and the gradients where both have one, come right after a's.
+bool tensors_side_by_side(const Tensor *a, const Tensor *b);
 
 // All its values (float or int32) between its device and an array of the program, both ways.
 void tensor_read(const Tensor *tensor, void *values);

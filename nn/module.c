@@ -44,7 +44,15 @@ void parameters_free(Parameters *parameters)
 
 void parameters_move(Parameters *parameters, const DeviceMemory *memory)
 {
-    for (int i = 0; i < parameters->count; i++) tensor_move(parameters->items[i].tensor, memory);
+    Tensor **group = allocate(((uint64_t)parameters->count + 1) * sizeof *group);
+    for (int trainable = 0; trainable < 2; trainable++) {
+        int count = 0;
+        for (int i = 0; i < parameters->count; i++)
+            if (parameters->items[i].trainable == trainable)
+                group[count++] = parameters->items[i].tensor;
+        tensors_move(count, group, memory);
+    }
+    free(group);
 }
 
 const Parameter *parameters_find(const Parameters *parameters, const char *name)

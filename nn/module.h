@@ -44,7 +44,8 @@ typedef struct Parameters {
 Tensor *parameters_add(Parameters *parameters, const char *prefix, const char *suffix,
                        Parameter how, int rank, const int64_t *shape);
 void parameters_free(Parameters *parameters);
-void parameters_move(Parameters *parameters, const DeviceMemory *memory); // as tensor_move
+// As tensors_move: the trainable tensors side by side, and the others.
+void parameters_move(Parameters *parameters, const DeviceMemory *memory);
 const Parameter *parameters_find(const Parameters *parameters, const char *name); // or NULL
 int64_t parameters_values(const Parameters *parameters); // number of trainable values
 

@@ -11,14 +11,14 @@ enum { NAME_LIMIT = 256 };
 
 // velocity = momentum velocity + (gradient + weight_decay parameter);   parameter -= learning_rate
 // velocity
-static void sgd_update(Optimizer *optimizer, int i)
+static void sgd_update(Optimizer *optimizer, int i, int64_t values)
 {
     const Sgd *how = &optimizer->sgd;
     Tensor *parameter = optimizer->parameters[i];
     SgdStep step = {optimizer->learning_rate * optimizer->rates[i], how->momentum,
                     optimizer->undecayed[i] ? 0 : how->weight_decay, how->nesterov};
     float *velocity = how->momentum != 0 ? optimizer->first.items[i].tensor->data : NULL;
-    optimizer->kernels->sgd(&step, parameter->count, parameter->grad, velocity, parameter->data);
+    optimizer->kernels->sgd(&step, values, parameter->grad, velocity, parameter->data);
 }
 
 // base^exponent by squaring, because libm's pow differs from machine to machine in its last bits.
@@ -33,7 +33,7 @@ static double power(double base, uint64_t exponent)
 }
 
 // The moments start at zero: after t steps they carry only 1 - beta^t of their weight.
-static void adam_update(Optimizer *optimizer, int i)
+static void adam_update(Optimizer *optimizer, int i, int64_t values)
 {
     const Adam *how = &optimizer->adam;
     Tensor *parameter = optimizer->parameters[i];
@@ -45,8 +45,7 @@ static void adam_update(Optimizer *optimizer, int i)
                      optimizer->undecayed[i] ? 0 : how->weight_decay,
                      .correction1 = (float)(1 - power(how->beta1, t)),
                      .correction2 = (float)sqrt(1 - power(how->beta2, t))};
-    optimizer->kernels->adam(&step, parameter->count, parameter->grad,
-                             optimizer->first.items[i].tensor->data,
+    optimizer->kernels->adam(&step, values, parameter->grad, optimizer->first.items[i].tensor->data,
                              optimizer->second.items[i].tensor->data, parameter->data);
 }
 
@@ -59,6 +58,7 @@ static void add_state(Parameters *state, const Parameters *parameters, const cha
         parameters_add(state, parameter->name, suffix, (Parameter){.layout = parameter->layout},
                        parameter->tensor->rank, parameter->tensor->shape);
     }
+    parameters_move(state, NULL);
 }
 
 static Optimizer *create(const Parameters *parameters, float learning_rate)
@@ -78,6 +78,8 @@ static Optimizer *create(const Parameters *parameters, float learning_rate)
         optimizer->undecayed[optimizer->count] = parameter->undecayed;
         optimizer->parameters[optimizer->count++] = parameter->tensor;
     }
+    if (optimizer->count > 0)
+        tensors_move(optimizer->count, optimizer->parameters, optimizer->parameters[0]->memory);
     return optimizer;
 }
 
@@ -122,12 +124,35 @@ void optimizer_move(Optimizer *optimizer, const Kernels *kernels)
     optimizer->kernels = kernels;
 }
 
+static bool states_side_by_side(const Parameters *state, int i)
+{
+    return state->count == 0 ||
+           tensors_side_by_side(state->items[i].tensor, state->items[i + 1].tensor);
+}
+
+// Whether tensor i + 1 moves as tensor i does, and all their arrays are neighbours.
+static bool go_together(const Optimizer *optimizer, int i)
+{
+    return optimizer->parameters[i + 1]->grad_written &&
+           optimizer->steps[i + 1] + 1 == optimizer->steps[i] &&
+           optimizer->rates[i + 1] == optimizer->rates[i] &&
+           optimizer->undecayed[i + 1] == optimizer->undecayed[i] &&
+           tensors_side_by_side(optimizer->parameters[i], optimizer->parameters[i + 1]) &&
+           states_side_by_side(&optimizer->first, i) && states_side_by_side(&optimizer->second, i);
+}
+
+// Where tensors lie side by side the zeros between them are updated too, and stay zeros.
 void optimizer_step(Optimizer *optimizer)
 {
     for (int i = 0; i < optimizer->count; i++) {
         if (!optimizer->parameters[i]->grad_written) continue;
+        const int first = i;
         optimizer->steps[i]++;
-        optimizer->update(optimizer, i);
+        for (; i + 1 < optimizer->count && go_together(optimizer, i); i++)
+            optimizer->steps[i + 1]++;
+        const Tensor *last = optimizer->parameters[i];
+        const float *end = last->data + last->count;
+        optimizer->update(optimizer, first, end - optimizer->parameters[first]->data);
     }
 }
 

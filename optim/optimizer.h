@@ -21,7 +21,7 @@ typedef struct Optimizer Optimizer;
 struct Optimizer {
     float learning_rate;
     const Kernels *kernels; // the device that computes the step; the processor unless set
-    void (*update)(Optimizer *optimizer, int i);
+    void (*update)(Optimizer *optimizer, int first, int64_t values);
     int count;           // trainable tensors
     Tensor **parameters; // [count], the network's
     float *rates;        // [count] times the learning rate (nn/module.h)
@@ -32,7 +32,9 @@ struct Optimizer {
     Adam adam;
 };
 
-// For the trainable tensors of these parameters, which must outlive it.
+// For the trainable tensors of these parameters, which must outlive it. They are laid side by side
+// (tensors_move), the state too: a step is one kernel over one array for all neighbours that move
+// alike.
 Optimizer *optimizer_create_sgd(const Parameters *parameters, Sgd how);
 Optimizer *optimizer_create_adam(const Parameters *parameters, Adam how);
 void optimizer_free(Optimizer *optimizer); // NULL is allowed

@@ -255,6 +255,34 @@ static void later_steps_take_nothing_from_malloc(void)
     tensor_free(scores);
 }
 
+static void tensors_side_by_side_keep_their_values_and_leave_one_by_one(void)
+{
+    float values[3][20], gradients[3][20];
+    Tensor *p[3] = {parameter_create(SHAPE(20)), parameter_create(SHAPE(16)),
+                    parameter_create(SHAPE(1))};
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; k < p[i]->count; k++) {
+            p[i]->data[k] = values[i][k] = (float)(100 * i + k);
+            p[i]->grad[k] = gradients[i][k] = -values[i][k];
+        }
+    check(!tensors_side_by_side(p[0], p[1]), "neighbours from the start");
+    tensors_move(3, p, NULL);
+    check(tensors_side_by_side(p[0], p[1]) && tensors_side_by_side(p[1], p[2]), "not neighbours");
+    check(p[1]->data == p[0]->data + 32 && p[1]->grad == p[0]->grad + 32, "not aligned");
+    for (int k = 20; k < 32; k++)
+        check(p[0]->data[k] == 0 && p[0]->grad[k] == 0, "no zero at place %d", k);
+    const float *place = p[0]->data;
+    tensors_move(3, p, NULL);
+    check(p[0]->data == place, "neighbours moved once more");
+    tensors_move(2, (Tensor *[]){p[1], p[0]}, NULL);
+    check(tensors_side_by_side(p[1], p[0]) && !tensors_side_by_side(p[1], p[2]), "not neighbours");
+    for (int i = 0; i < 3; i++) check_array("values", p[i]->data, values[i], p[i]->count);
+    for (int i = 0; i < 3; i++) {
+        check_array("gradient", p[i]->grad, gradients[i], p[i]->count);
+        tensor_free(p[i]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const Test tests[] = {
@@ -274,6 +302,8 @@ int main(int argc, char **argv)
          a_second_pass_parts_what_the_first_has_shared},
         {"a_reset_starts_gradients_anew", a_reset_starts_gradients_anew},
         {"later_steps_take_nothing_from_malloc", later_steps_take_nothing_from_malloc},
+        {"tensors_side_by_side_keep_their_values_and_leave_one_by_one",
+         tensors_side_by_side_keep_their_values_and_leave_one_by_one},
     };
     return TESTS_RUN(tests);
 }

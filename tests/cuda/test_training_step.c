@@ -241,6 +241,35 @@ static void a_step_may_read_in_its_middle(void)
     device_graph_free(graph);
 }
 
+static const Kernels *counted_device;
+static int updates;
+
+static void counted_sgd(const SgdStep *how, int64_t count, const float *gradient, float *velocity,
+                        float *parameter)
+{
+    updates++;
+    counted_device->sgd(how, count, gradient, velocity, parameter);
+}
+
+// They were laid side by side when the optimizer was made, and moved there so.
+static void all_parameters_are_updated_by_one_kernel(void)
+{
+    Error error = {0};
+    counted_device = device_kernels("emulated", PRECISION_EXACT, &error);
+    if (!counted_device) {
+        skip("%s", error.message);
+        return;
+    }
+    Training t = training_create("mnist-ia", 2, 28, 1, counted_device);
+    Kernels counted = *counted_device;
+    counted.sgd = counted_sgd;
+    t.optimizer->kernels = &counted;
+    step(&t);
+    check(updates == 1 && t.optimizer->count > 1, "%d kernels for %d tensors", updates,
+          t.optimizer->count);
+    training_free(&t);
+}
+
 int main(int argc, char **argv)
 {
     static const Test tests[] = {
@@ -248,6 +277,7 @@ int main(int argc, char **argv)
         {"any_order_of_threads_gives_the_same_bits", any_order_of_threads_gives_the_same_bits},
         {"steps_as_graphs_end_in_the_same_bits", steps_as_graphs_end_in_the_same_bits},
         {"a_step_may_read_in_its_middle", a_step_may_read_in_its_middle},
+        {"all_parameters_are_updated_by_one_kernel", all_parameters_are_updated_by_one_kernel},
         {"preact_resnet18_takes_the_processors_step", preact_resnet18_takes_the_processors_step},
         {"networks_of_none_take_the_processors_steps", networks_of_none_take_the_processors_steps},
     };

@@ -208,6 +208,114 @@ static void test_a_wrong_state_is_refused_and_changes_nothing(void)
     parameters_free(&parameters);
 }
 
+// ---- Tensors side by side: one kernel call for neighbours that move alike, in the same bits ----
+
+enum { TENSORS = 5, LARGEST = 33, ABSENT = 2 };
+static const int64_t sizes[TENSORS] = {7, 16, 1, LARGEST, 3};
+static int calls;
+
+static void counted_sgd(const SgdStep *how, int64_t count, const float *gradient, float *velocity,
+                        float *parameter)
+{
+    calls++;
+    cpu_kernels()->sgd(how, count, gradient, velocity, parameter);
+}
+
+static void counted_adam(const AdamStep *how, int64_t count, const float *gradient,
+                         float *first_moment, float *second_moment, float *parameter)
+{
+    calls++;
+    cpu_kernels()->adam(how, count, gradient, first_moment, second_moment, parameter);
+}
+
+// Tensors first..last of the five, a running statistic after each.
+static Parameters tensors(int first, int last)
+{
+    Parameters parameters = {0};
+    for (int i = first; i <= last; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "layer%d", i);
+        parameters_add(&parameters, name, "weight", (Parameter){.trainable = true, .start = 1},
+                       SHAPE(sizes[i]));
+        parameters_add(&parameters, name, "running_mean", (Parameter){.start = 7}, SHAPE(5));
+    }
+    return parameters;
+}
+
+// The step with this number, of tensors from `first` on; one of them may have no gradient.
+static int calls_of_step(Optimizer *optimizer, int first, int number, int absent)
+{
+    for (int i = 0; i < optimizer->count; i++) {
+        Tensor *tensor = optimizer->parameters[i];
+        for (int k = 0; k < tensor->count; k++)
+            tensor->grad[k] = .25f * (float)((number * 5 + (first + i) * 3 + k) % 9 - 4);
+        tensor->grad_written = first + i != absent;
+    }
+    calls = 0;
+    optimizer_step(optimizer);
+    return calls;
+}
+
+static void check_same_as_alone(Optimizer *(*create)(const Parameters *))
+{
+    static const int expected[STEPS] = {1, 2, 3, 3}; // without its gradient it stays a step behind
+    Kernels counted = *cpu_kernels();
+    counted.sgd = counted_sgd;
+    counted.adam = counted_adam;
+    Parameters all = tensors(0, TENSORS - 1);
+    Optimizer *together = create(&all);
+    together->kernels = &counted;
+    for (int number = 0; number < STEPS; number++) {
+        int made = calls_of_step(together, 0, number, number == 1 ? ABSENT : -1);
+        check(made == expected[number], "step %d: %d kernel calls, expected %d", number, made,
+              expected[number]);
+    }
+    for (int i = 0; i < TENSORS; i++) {
+        Parameters one = tensors(i, i);
+        Optimizer *alone = create(&one);
+        for (int number = 0; number < STEPS; number++)
+            calls_of_step(alone, i, number, number == 1 ? ABSENT : -1);
+        check(memcmp(one.items[0].tensor->data, together->parameters[i]->data,
+                     (size_t)sizes[i] * sizeof(float)) == 0,
+              "tensor %d has other bits than alone", i);
+        optimizer_free(alone);
+        parameters_free(&one);
+    }
+    optimizer_free(together);
+    parameters_free(&all);
+}
+
+static void test_neighbours_move_in_one_call_and_the_same_bits(void)
+{
+    check_same_as_alone(create_sgd);
+    check_same_as_alone(create_adam);
+}
+
+static void test_tensors_that_move_otherwise_or_not_at_all_divide_the_call(void)
+{
+    Kernels counted = *cpu_kernels();
+    counted.sgd = counted_sgd;
+    Parameters all = tensors(0, TENSORS - 1), tail = tensors(0, TENSORS - 1);
+    all.items[2].undecayed = true; // layer1
+    all.items[6].rate = .5f;       // layer3
+    Optimizer *divided = create_sgd(&all);
+    divided->kernels = &counted;
+    int made = calls_of_step(divided, 0, 0, -1);
+    check(made == TENSORS, "%d kernel calls, expected %d", made, TENSORS);
+    parameters_keep(&tail, 4); // layer0 and layer1
+    Optimizer *shorter = create_sgd(&tail);
+    shorter->kernels = &counted;
+    made = calls_of_step(shorter, 2, 0, -1);
+    check(made == 1 && shorter->count == TENSORS - 2, "%d kernel calls for %d tensors", made,
+          shorter->count);
+    check(tail.items[0].tensor->data[0] == 1 && tail.items[1].tensor->data[0] == 7,
+          "a tensor that is kept, or a statistic, changed");
+    optimizer_free(divided);
+    optimizer_free(shorter);
+    parameters_free(&all);
+    parameters_free(&tail);
+}
+
 int main(int argc, char **argv)
 {
     static const Test tests[] = {
@@ -225,6 +333,10 @@ int main(int argc, char **argv)
          test_a_restored_optimizer_goes_on_in_the_same_bits},
         {"a_wrong_state_is_refused_and_changes_nothing",
          test_a_wrong_state_is_refused_and_changes_nothing},
+        {"neighbours_move_in_one_call_and_the_same_bits",
+         test_neighbours_move_in_one_call_and_the_same_bits},
+        {"tensors_that_move_otherwise_or_not_at_all_divide_the_call",
+         test_tensors_that_move_otherwise_or_not_at_all_divide_the_call},
     };
     return TESTS_RUN(tests);
 }
