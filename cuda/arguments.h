@@ -146,11 +146,18 @@ typedef struct PoolArguments {
 
 // ---- resample.cu ----
 
+// Along one axis, result position p is the sum over k from start[p] to start[p + 1] of
+// weight[k] times source position index[k].
+typedef struct Mixture {
+    const int32_t *start, *index;
+    const float *weight;
+} Mixture;
+
+// Block (row of the results, part of it), a thread for one channel or four. Backward: x is dy.
 typedef struct ResampleArguments {
-    int32_t in_height, in_width, channels, out_height, out_width;
-    int32_t taps; // 1 nearest, 2 bilinear, 4 bicubic
-    bool align_corners;
-    int32_t count;
+    int32_t height, width, channels, source_height, source_width;
+    bool wide; // channels come in fours, arrays at multiples of 16 bytes
+    Mixture rows, columns;
     const float *x;
     float *y;
 } ResampleArguments;

@@ -32,8 +32,7 @@
     X(max_pool2d) X(max_pool2d_backward) X(avg_pool2d) X(avg_pool2d_backward)                  \
     X(adaptive_avg_pool2d) X(adaptive_avg_pool2d_backward)
 #define KERNELS_OF_RESAMPLE(X)                                                                 \
-    X(resample2d) X(resample2d_backward) X(grid_sample) X(grid_sample_x_gradient)              \
-    X(grid_sample_grid_gradient)
+    X(resample2d) X(grid_sample) X(grid_sample_x_gradient) X(grid_sample_grid_gradient)
 #define KERNELS_OF_NOISE(X) X(dropout) X(dropout_backward) X(uniform) X(normal)
 #define KERNELS_OF_DATA(X) X(batch_images) X(gather_rows) X(write_words)
 #define KERNELS_OF_OPTIMIZER(X) X(sgd) X(adam)
