@@ -17,8 +17,8 @@
     X(binary_add) X(binary_sub) X(binary_mul) X(binary_div)                                    \
     X(accumulate) X(fill) X(copy)
 #define KERNELS_OF_REDUCE(X)                                                                   \
-    X(sum_rows) X(dot_rows) X(finish_rows) X(sum_columns) X(finish_columns) X(max_along)       \
-    X(max_backward) X(norm2_rows_backward)
+    X(sum_rows) X(dot_rows) X(finish_rows) X(sum_columns) X(max_along) X(max_backward)         \
+    X(norm2_rows_backward)
 #define KERNELS_OF_LOSS(X)                                                                     \
     X(softmax) X(softmax_backward) X(log_softmax) X(log_softmax_backward) X(cross_entropy)     \
     X(cross_entropy_backward)
