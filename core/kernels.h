@@ -90,9 +90,8 @@ typedef struct PoolShape {
 // x[index[o*taps+t]]; columns likewise.
 typedef struct ResampleShape {
     int64_t batch, in_height, in_width, channels, out_height, out_width;
-    int taps;           // 1 nearest, 2 bilinear, 4 bicubic
-    bool align_corners; // from it and taps a device makes tables of its own; these are the host's
-    const int32_t *row_index, *column_index;
+    int taps;                                // 1 nearest, 2 bilinear, 4 bicubic
+    const int32_t *row_index, *column_index; // [out][taps], in the host's memory on any device
     const float *row_weight, *column_weight;
 } ResampleShape;
 

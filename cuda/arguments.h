@@ -64,14 +64,15 @@ typedef struct RowsArguments {
     float *y;
 } RowsArguments;
 
-// Sums of columns of (outer, count, inner): blocks of 32 columns by 8 rows, each over `height`
-// rows; block (column tile, piece, outer).
+// Sums of columns of (outer, count, inner): blocks of 32 columns by 8 rows of threads, each over
+// `height` rows; block (column tile, piece, outer).
 enum { COLUMN_THREADS = 32, ROW_THREADS = 8 };
 typedef struct ColumnsArguments {
     int64_t count, inner;
     int32_t height, pieces;
+    bool wide; // `inner` in fours, x at a multiple of 16 bytes: a thread takes four columns
     const float *x;
-    double *partial; // [outer][pieces][inner]
+    double *partial; // [outer][inner][pieces]
     float *y;
 } ColumnsArguments;
 
@@ -110,7 +111,7 @@ typedef struct NormArguments {
     bool wide; // channels come in fours, arrays at multiples of 16 bytes, fewer than 2^32 elements
     const float *x, *dy;
     const float *mean, *inverse_deviation, *scale, *shift;
-    double *partial; // [pieces][2][channels]
+    double *partial; // [2][channels][pieces]
     float *slope;    // [2][channels]: dx = factor g + slope (x - mean) + offset
     float *mean_out, *variance_out, *dscale, *dshift;
     float *out;
@@ -122,6 +123,7 @@ typedef struct GroupNormArguments {
     int64_t batch, positions;
     int32_t channels, groups, width; // width: channels of a group
     float epsilon;
+    bool wide; // width comes in fours, arrays at multiples of 16 bytes
     const float *x, *dy;
     const float *mean, *inverse_deviation; // (batch, groups)
     const float *scale, *shift;            // (channels)
@@ -137,7 +139,7 @@ typedef struct GroupNormArguments {
 typedef struct PoolArguments {
     int32_t in_height, in_width, channels, out_height, out_width;
     int32_t kernel, stride, padding;
-    int32_t count; // threads: elements of y, backward of dx
+    bool wide; // channels come in fours, arrays at multiples of 16 bytes
     const float *x, *dy;
     const int32_t *saved;
     float *out;
@@ -146,11 +148,18 @@ typedef struct PoolArguments {
 
 // ---- resample.cu ----
 
+// Along one axis, result position p is the sum over k from start[p] to start[p + 1] of
+// weight[k] times source position index[k].
+typedef struct Mixture {
+    const int32_t *start, *index;
+    const float *weight;
+} Mixture;
+
+// Block (row of the results, part of it), a thread for one channel or four. Backward: x is dy.
 typedef struct ResampleArguments {
-    int32_t in_height, in_width, channels, out_height, out_width;
-    int32_t taps; // 1 nearest, 2 bilinear, 4 bicubic
-    bool align_corners;
-    int32_t count;
+    int32_t height, width, channels, source_height, source_width;
+    bool wide; // channels come in fours, arrays at multiples of 16 bytes
+    Mixture rows, columns;
     const float *x;
     float *y;
 } ResampleArguments;
@@ -166,6 +175,7 @@ typedef struct GridArguments {
 
 typedef struct NoiseArguments {
     int64_t count;
+    bool wide;     // the arrays begin at multiples of 16 bytes
     uint64_t seed; // these three: RandomKey
     uint32_t purpose, step;
     uint32_t threshold; // dropout
@@ -204,7 +214,7 @@ typedef struct WordsArguments {
 
 typedef struct OptimizerArguments {
     int64_t count;
-    bool nesterov;
+    bool wide, nesterov;
     float learning_rate, momentum, weight_decay;
     float beta1, beta2, epsilon, rate, correction2; // Adam; rate = learning rate / correction 1
     const float *gradient;

@@ -280,6 +280,35 @@ static void check_pools(Check *c)
     for (int i = 0; i < 6; i++) same_bits(c, results[i]);
 }
 
+// Any table will do: where an output reads, how often, and with which weights.
+static void check_resample(Check *c)
+{
+    const int taps = 1 << draw(c, 0, 2);
+    ResampleShape s = {.batch = draw(c, 1, 3), .taps = taps};
+    s.channels = draw(c, 1, 5) * (draw(c, 0, 1) ? 4 : 1);
+    s.in_height = draw(c, 1, 12);
+    s.in_width = draw(c, 1, 12);
+    s.out_height = draw(c, 1, 20);
+    s.out_width = draw(c, 1, 20);
+    Array *rows = labels(c, s.out_height * taps, s.in_height);
+    Array *columns = labels(c, s.out_width * taps, s.in_width);
+    Array *row_weights = values(c, rows->count), *column_weights = values(c, columns->count);
+    Array *x = values(c, s.batch * s.in_height * s.in_width * s.channels);
+    Array *y = values(c, s.batch * s.out_height * s.out_width * s.channels);
+    Array *dy = values(c, y->count), *dx = values(c, x->count);
+    s.row_index = ints(rows->host);
+    s.column_index = ints(columns->host);
+    s.row_weight = row_weights->host;
+    s.column_weight = column_weights->host;
+#define CALL(where)                        \
+    K->resample2d(&s, x->where, y->where); \
+    K->resample2d_backward(&s, dy->where, dx->where);
+    ON_BOTH(CALL)
+#undef CALL
+    same_bits(c, y);
+    about_same(c, dx);
+}
+
 static void check_grid_sample(Check *c)
 {
     const GridShape s = {draw(c, 1, 3),  draw(c, 1, 12), draw(c, 1, 12),
@@ -457,6 +486,7 @@ static const struct {
               {"batch_norm", check_batch_norm},
               {"group_norm", check_group_norm},
               {"pools", check_pools},
+              {"resample", check_resample},
               {"grid_sample", check_grid_sample},
               {"noise", check_noise},
               {"data", check_data},

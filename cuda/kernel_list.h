@@ -17,8 +17,8 @@
     X(binary_add) X(binary_sub) X(binary_mul) X(binary_div)                                    \
     X(accumulate) X(fill) X(copy)
 #define KERNELS_OF_REDUCE(X)                                                                   \
-    X(sum_rows) X(dot_rows) X(finish_rows) X(sum_columns) X(finish_columns) X(max_along)       \
-    X(max_backward) X(norm2_rows_backward)
+    X(sum_rows) X(dot_rows) X(finish_rows) X(sum_columns) X(max_along) X(max_backward)         \
+    X(norm2_rows_backward)
 #define KERNELS_OF_LOSS(X)                                                                     \
     X(softmax) X(softmax_backward) X(log_softmax) X(log_softmax_backward) X(cross_entropy)     \
     X(cross_entropy_backward)
@@ -32,8 +32,7 @@
     X(max_pool2d) X(max_pool2d_backward) X(avg_pool2d) X(avg_pool2d_backward)                  \
     X(adaptive_avg_pool2d) X(adaptive_avg_pool2d_backward)
 #define KERNELS_OF_RESAMPLE(X)                                                                 \
-    X(resample2d) X(resample2d_backward) X(grid_sample) X(grid_sample_x_gradient)              \
-    X(grid_sample_grid_gradient)
+    X(resample2d) X(grid_sample) X(grid_sample_x_gradient) X(grid_sample_grid_gradient)
 #define KERNELS_OF_NOISE(X) X(dropout) X(dropout_backward) X(uniform) X(normal)
 #define KERNELS_OF_DATA(X) X(batch_images) X(gather_rows) X(write_words)
 #define KERNELS_OF_OPTIMIZER(X) X(sgd) X(adam)

@@ -27,6 +27,12 @@ Grid grid_over(int64_t count)
     return (Grid){.x = (count + MOST_THREADS - 1) / MOST_THREADS, .threads = MOST_THREADS};
 }
 
+Grid grid_of_rows(int64_t rows, int64_t threads)
+{
+    const int64_t most = threads < MOST_THREADS ? (threads + 31) / 32 * 32 : MOST_THREADS;
+    return (Grid){.x = rows, .y = (threads + most - 1) / most, .threads = (int)most};
+}
+
 void *device_scratch(int64_t bytes)
 {
     if (bytes <= scratch_bytes) return scratch_memory;
@@ -69,7 +75,7 @@ static void memory_release(void *memory)
     backend->memory.release(memory);
 }
 
-static void memory_to_device(int64_t bytes, const void *host, void *device)
+void device_write(int64_t bytes, const void *host, void *device)
 {
     if (device_write_small(bytes, host, device)) return;
     launches_catch_up();
@@ -95,7 +101,7 @@ bool precision_parse(const char *name, Precision *precision, Error *error)
 
 const Kernels *device_kernels(const char *name, Precision precision, Error *error)
 {
-    static const DeviceMemory memory = {memory_allocate, memory_release, memory_to_device,
+    static const DeviceMemory memory = {memory_allocate, memory_release, device_write,
                                         memory_to_host};
     static Kernels table;
     static const char *const names[] = {"cuda (exact)", "cuda (tf32)", "cuda (bf16)"};

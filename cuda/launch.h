@@ -78,6 +78,9 @@ const Backend *device_backend(void); // of the device in use
 // One thread for each of `count` items.
 Grid grid_over(int64_t count);
 
+// Blocks (row, part of it) for `rows` rows, which need this many threads each.
+Grid grid_of_rows(int64_t rows, int64_t threads);
+
 // Device memory for intermediate results, of at least this size, valid until the next call:
 // kernels run one after the other, so each may use it all.
 void *device_scratch(int64_t bytes);
@@ -96,6 +99,8 @@ void conv2d_gram_norms(const ConvShape *shape, const float *x, const float *dy, 
 // A copy of up to SMALL_BYTES, a multiple of 4, to the device by kernels alone (data.c); false where
 // there is more.
 bool device_write_small(int64_t bytes, const void *host, void *device);
+// The same for any size: where there is more, what was noted starts first.
+void device_write(int64_t bytes, const void *host, void *device);
 
 // Each family's host side enters its functions.
 void cuda_enter_elementwise(Kernels *table);

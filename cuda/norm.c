@@ -1,24 +1,44 @@
 // Host side of kernels/norm.cu.
 #include "cuda/launch.h"
 
-enum { LEAST_HEIGHT = 256, MOST_PIECES = 256 };
+static bool wide(int64_t channels, const void *a, const void *b, const void *c)
+{
+    return channels % 4 == 0 && (((uintptr_t)a | (uintptr_t)b | (uintptr_t)c) & 15) == 0;
+}
 
+static int64_t ceiling(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+// Pieces of rows: as many as fill the device once, together with the tiles of channels.
 static NormArguments arguments_of(int64_t rows, int64_t channels, NormRelu relu, const float *x)
 {
+    enum { LEAST_HEIGHT = 128, FEW_PIECES = 16, MOST_BLOCKS = 512 };
+    const int64_t tiles = ceiling(channels, COLUMN_THREADS);
     NormArguments s = {.rows = rows,
                        .channels = index_of(channels),
                        .height = LEAST_HEIGHT,
                        .relu_before = relu == NORM_RELU_BEFORE,
                        .relu_after = relu == NORM_RELU_AFTER,
+                       .wide = wide(channels, x, NULL, NULL),
                        .x = x};
-    while ((rows + s.height - 1) / s.height > MOST_PIECES) s.height *= 2;
-    s.pieces = index_of((rows + s.height - 1) / s.height);
+    int64_t pieces;
+    while ((pieces = ceiling(rows, s.height)) > FEW_PIECES && pieces * tiles > MOST_BLOCKS)
+        s.height *= 2;
+    s.pieces = index_of(pieces);
     return s;
+}
+
+// A warp for each channel.
+static Grid grid_of_channels(const NormArguments *s)
+{
+    return grid_over((int64_t)s->channels * 32);
 }
 
 static Grid grid_of_pieces(const NormArguments *s)
 {
-    return (Grid){.x = (s->channels + COLUMN_THREADS - 1) / COLUMN_THREADS,
+    return (Grid){.x = ceiling(s->channels, COLUMN_THREADS),
                   .y = s->pieces,
                   .threads = COLUMN_THREADS * ROW_THREADS,
                   .shared = 2 * MOST_THREADS * (int)sizeof(double)};
@@ -34,7 +54,7 @@ static void batch_norm_statistics(int64_t rows, int64_t channels, NormRelu relu,
     s.variance_out = variance;
     LAUNCH(KERNEL_norm_statistics, grid_of_pieces(&s), s, READS(s.x, rows * channels),
            WRITES(s.partial, partial));
-    LAUNCH(KERNEL_norm_finish_statistics, grid_over(channels), s, READS(s.x, channels),
+    LAUNCH(KERNEL_norm_finish_statistics, grid_of_channels(&s), s, READS(s.x, channels),
            READS(s.partial, partial), WRITES(s.mean_out, channels),
            WRITES(s.variance_out, channels));
 }
@@ -47,8 +67,7 @@ static void batch_norm_statistics(int64_t rows, int64_t channels, NormRelu relu,
 static void over_elements(KernelNumber kernel, NormArguments s)
 {
     const int64_t size = index_of(s.rows * s.channels);
-    s.wide =
-        s.channels % 4 == 0 && (((uintptr_t)s.x | (uintptr_t)s.dy | (uintptr_t)s.out) & 15) == 0;
+    s.wide = wide(s.channels, s.x, s.dy, s.out);
     LAUNCH(kernel, grid_over((size + 3) / 4), s, READS(s.x, size), READS(s.dy, size),
            READS_COEFFICIENTS(s), READS(s.slope, 2 * s.channels), WRITES(s.out, size));
 }
@@ -80,12 +99,13 @@ static void batch_norm_backward(const BatchNormShape *shape, const float *x, con
     s.partial = device_scratch(partial * (int64_t)sizeof(double) + slope * (int64_t)sizeof(float));
     s.slope = (float *)(void *)(s.partial + partial);
     s.dy = dy;
+    s.wide = wide(s.channels, x, dy, NULL);
     s.out = dx;
     s.dscale = dscale;
     s.dshift = dshift;
     LAUNCH(KERNEL_norm_gradient_sums, grid_of_pieces(&s), s, READS(s.x, size), READS(s.dy, size),
            READS_COEFFICIENTS(s), WRITES(s.partial, partial));
-    LAUNCH(KERNEL_norm_finish_sums, grid_over(shape->channels), s, READS_COEFFICIENTS(s),
+    LAUNCH(KERNEL_norm_finish_sums, grid_of_channels(&s), s, READS_COEFFICIENTS(s),
            READS(s.partial, partial), WRITES(s.slope, slope), WRITES(s.dscale, shape->channels),
            WRITES(s.dshift, shape->channels));
     if (dx) over_elements(KERNEL_norm_input_gradient, s);

@@ -1,6 +1,19 @@
 // Host side of kernels/optimizer.cu.
 #include "cuda/launch.h"
 
+// Four elements a thread.
+static Grid grid_over_quads(int64_t count)
+{
+    return grid_over((count + 3) / 4);
+}
+
+static bool wide(const OptimizerArguments *s)
+{
+    return (((uintptr_t)s->gradient | (uintptr_t)s->first | (uintptr_t)s->second |
+             (uintptr_t)s->parameter) &
+            15) == 0;
+}
+
 static void sgd(const SgdStep *step, int64_t count, const float *gradient, float *velocity,
                 float *parameter)
 {
@@ -12,7 +25,8 @@ static void sgd(const SgdStep *step, int64_t count, const float *gradient, float
                             .gradient = gradient,
                             .first = velocity,
                             .parameter = parameter};
-    LAUNCH(KERNEL_sgd, grid_over(count), s, READS(s.gradient, count), WRITES(s.first, count),
+    s.wide = wide(&s);
+    LAUNCH(KERNEL_sgd, grid_over_quads(count), s, READS(s.gradient, count), WRITES(s.first, count),
            WRITES(s.parameter, count));
 }
 
@@ -30,7 +44,8 @@ static void adam(const AdamStep *step, int64_t count, const float *gradient, flo
                             .first = first_moment,
                             .second = second_moment,
                             .parameter = parameter};
-    LAUNCH(KERNEL_adam, grid_over(count), s, READS(s.gradient, count), WRITES(s.first, count),
+    s.wide = wide(&s);
+    LAUNCH(KERNEL_adam, grid_over_quads(count), s, READS(s.gradient, count), WRITES(s.first, count),
            WRITES(s.second, count), WRITES(s.parameter, count));
 }
 

@@ -1,4 +1,4 @@
-// Host side of kernels/pool.cu: a thread for each element of the result.
+// Host side of kernels/pool.cu: blocks for rows of the result.
 #include "cuda/launch.h"
 
 static int64_t input_size(const PoolShape *s)
@@ -11,7 +11,7 @@ static int64_t output_size(const PoolShape *s)
     return s->batch * s->out_height * s->out_width * s->channels;
 }
 
-static PoolArguments arguments_of(const PoolShape *s, int64_t count)
+static PoolArguments arguments_of(const PoolShape *s)
 {
     return (PoolArguments){.in_height = index_of(s->in_height),
                            .in_width = index_of(s->in_width),
@@ -20,30 +20,45 @@ static PoolArguments arguments_of(const PoolShape *s, int64_t count)
                            .out_width = index_of(s->out_width),
                            .kernel = index_of(s->kernel),
                            .stride = index_of(s->stride),
-                           .padding = index_of(s->padding),
-                           .count = index_of(count)};
+                           .padding = index_of(s->padding)};
+}
+
+// Channels in fours and arrays at multiples of 16 bytes: four channels a thread.
+static bool wide(const PoolShape *s, const void *a, const void *b, const void *c)
+{
+    return s->channels % 4 == 0 && (((uintptr_t)a | (uintptr_t)b | (uintptr_t)c) & 15) == 0;
+}
+
+static Grid grid_of(const PoolArguments *s, int64_t rows, int64_t width)
+{
+    const int64_t size = width * s->channels;
+    return size > 0 ? grid_of_rows(rows, s->wide ? size / 4 : size) : (Grid){0};
 }
 
 static void forward(KernelNumber kernel, const PoolShape *shape, const float *x, float *y,
                     int32_t *index)
 {
-    PoolArguments s = arguments_of(shape, output_size(shape));
+    PoolArguments s = arguments_of(shape);
+    const int64_t size = output_size(shape);
+    s.wide = wide(shape, x, y, index);
     s.x = x;
     s.out = y;
     s.index = index;
-    LAUNCH(kernel, grid_over(s.count), s, READS(s.x, input_size(shape)), WRITES(s.out, s.count),
-           WRITES(s.index, s.count));
+    LAUNCH(kernel, grid_of(&s, shape->batch * shape->out_height, shape->out_width), s,
+           READS(s.x, input_size(shape)), WRITES(s.out, size), WRITES(s.index, size));
 }
 
 static void backward(KernelNumber kernel, const PoolShape *shape, const int32_t *index,
                      const float *dy, float *dx)
 {
-    PoolArguments s = arguments_of(shape, input_size(shape));
+    PoolArguments s = arguments_of(shape);
+    const int64_t size = output_size(shape);
+    s.wide = wide(shape, index, dy, dx);
     s.dy = dy;
     s.saved = index;
     s.out = dx;
-    LAUNCH(kernel, grid_over(s.count), s, READS(s.dy, output_size(shape)),
-           READS(s.saved, output_size(shape)), WRITES(s.out, s.count));
+    LAUNCH(kernel, grid_of(&s, shape->batch * shape->in_height, shape->in_width), s,
+           READS(s.dy, size), READS(s.saved, size), WRITES(s.out, input_size(shape)));
 }
 
 static void max_pool2d(const PoolShape *shape, const float *x, float *y, int32_t *index)

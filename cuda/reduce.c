@@ -28,7 +28,7 @@ static void sum_rows(bool product, bool root, int64_t rows, int64_t count, const
     LAUNCH(product ? KERNEL_dot_rows : KERNEL_sum_rows, grid, s, READS(s.a, rows * count),
            READS(s.b, rows * count), WRITES(s.partial, partial), WRITES(s.y, rows));
     if (partial > 0)
-        LAUNCH(KERNEL_finish_rows, grid_over(rows), s, READS(s.partial, partial),
+        LAUNCH(KERNEL_finish_rows, grid_over(rows * 32), s, READS(s.partial, partial),
                WRITES(s.y, rows));
 }
 
@@ -40,6 +40,7 @@ static void sum_columns(int64_t outer, int64_t count, int64_t inner, const float
         x += OUTER_LIMIT * count * inner, y += OUTER_LIMIT * inner;
     }
     ColumnsArguments s = {.count = count, .inner = inner, .height = HEIGHT, .x = x, .y = y};
+    s.wide = inner % 4 == 0 && ((uintptr_t)x & 15) == 0;
     while (ceiling(count, s.height) > 1024) s.height *= 2;
     s.pieces = index_of(ceiling(count > 0 ? count : 1, s.height));
     int64_t partial = s.pieces > 1 ? outer * s.pieces * inner : 0;
@@ -52,9 +53,9 @@ static void sum_columns(int64_t outer, int64_t count, int64_t inner, const float
     LAUNCH(KERNEL_sum_columns, grid, s, READS(s.x, outer * count * inner),
            WRITES(s.partial, partial), WRITES(s.y, outer * inner));
     if (partial == 0) return;
-    grid = grid_over(inner);
-    grid.y = outer;
-    LAUNCH(KERNEL_finish_columns, grid, s, READS(s.partial, partial), WRITES(s.y, outer * inner));
+    RowsArguments rest = {.rows = outer * inner, .pieces = s.pieces, .partial = s.partial, .y = y};
+    LAUNCH(KERNEL_finish_rows, grid_over(rest.rows * 32), rest, READS(rest.partial, partial),
+           WRITES(rest.y, rest.rows));
 }
 
 static void sum(int64_t outer, int64_t count, int64_t inner, const float *x, float *y)

@@ -76,14 +76,30 @@ KERNEL(group_norm_finish_statistics, GroupNormArguments)
     a.inverse_out[i] = 1 / sqrtf((float)(variance < 0 ? 0 : variance) + a.epsilon);
 }
 
+// This thread's first element in its sample, of one or, `wide`, four; block (part, sample).
+DEVICE uint32_t own_element(const GroupNormArguments *a)
+{
+    return (blockIdx.x * blockDim.x + threadIdx.x) * (a->wide ? 4u : 1u);
+}
+
 KERNEL(group_norm_apply, GroupNormArguments)
 {
-    const int64_t i = thread_number(), size = a.positions * a.channels;
-    if (i >= a.batch * size) return;
-    const int32_t channel = (int32_t)(i % a.channels);
-    const int64_t group = group_of(&a, i / size, channel);
-    const float factor = a.inverse_deviation[group] * a.scale[channel];
-    a.out[i] = fmaf(a.x[i] - a.mean[group], factor, a.shift[channel]);
+    const uint32_t i = own_element(&a), size = (uint32_t)a.positions * (uint32_t)a.channels;
+    if (i >= size) return;
+    const int32_t channel = (int32_t)(i % (uint32_t)a.channels);
+    const int64_t group = group_of(&a, blockIdx.y, channel), at = (int64_t)blockIdx.y * size + i;
+    const float mean = a.mean[group], inverse = a.inverse_deviation[group];
+    const float *scale = a.scale + channel, *shift = a.shift + channel;
+    if (!a.wide) {
+        a.out[at] = fmaf(a.x[at] - mean, inverse * scale[0], shift[0]);
+        return;
+    }
+    float4 v = load4(a.x + at);
+    v.x = fmaf(v.x - mean, inverse * scale[0], shift[0]);
+    v.y = fmaf(v.y - mean, inverse * scale[1], shift[1]);
+    v.z = fmaf(v.z - mean, inverse * scale[2], shift[2]);
+    v.w = fmaf(v.w - mean, inverse * scale[3], shift[3]);
+    store4(a.out + at, v);
 }
 
 // dshift and dscale of each sample and channel: sums of dy and dy (x - mean) / deviation.
@@ -131,10 +147,23 @@ KERNEL(group_norm_slopes, GroupNormArguments)
 
 KERNEL(group_norm_input_gradient, GroupNormArguments)
 {
-    const int64_t i = thread_number(), size = a.positions * a.channels;
-    if (i >= a.batch * size) return;
-    const int32_t channel = (int32_t)(i % a.channels);
-    const int64_t group = group_of(&a, i / size, channel);
-    const float through = fmaf(a.x[i] - a.mean[group], a.slope[2 * group], a.slope[2 * group + 1]);
-    a.out[i] = fmaf(a.dy[i], a.inverse_deviation[group] * a.scale[channel], through);
+    const uint32_t i = own_element(&a), size = (uint32_t)a.positions * (uint32_t)a.channels;
+    if (i >= size) return;
+    const int32_t channel = (int32_t)(i % (uint32_t)a.channels);
+    const int64_t group = group_of(&a, blockIdx.y, channel), at = (int64_t)blockIdx.y * size + i;
+    const float mean = a.mean[group], inverse = a.inverse_deviation[group];
+    const float slope = a.slope[2 * group], offset = a.slope[2 * group + 1];
+    const float *scale = a.scale + channel;
+    if (!a.wide) {
+        const float through = fmaf(a.x[at] - mean, slope, offset);
+        a.out[at] = fmaf(a.dy[at], inverse * scale[0], through);
+        return;
+    }
+    const float4 x = load4(a.x + at);
+    float4 v = load4(a.dy + at);
+    v.x = fmaf(v.x, inverse * scale[0], fmaf(x.x - mean, slope, offset));
+    v.y = fmaf(v.y, inverse * scale[1], fmaf(x.y - mean, slope, offset));
+    v.z = fmaf(v.z, inverse * scale[2], fmaf(x.z - mean, slope, offset));
+    v.w = fmaf(v.w, inverse * scale[3], fmaf(x.w - mean, slope, offset));
+    store4(a.out + at, v);
 }

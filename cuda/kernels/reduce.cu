@@ -1,7 +1,18 @@
 // Sums, maxima and norms along one dimension. Limited by memory: each element is read once. Sums
 // are formed in double, by a tree that the shape alone determines; long ones in pieces, which a
-// second kernel adds in order.
+// second kernel adds by a tree.
 #include "cuda/kernel.h"
+
+// One element, or four neighbours: 1 or 4 lanes.
+DEVICE void load_lanes(const int lanes, const float *p, float *v)
+{
+    if (lanes == 1) {
+        v[0] = p[0];
+        return;
+    }
+    const float4 four = load4(p);
+    v[0] = four.x, v[1] = four.y, v[2] = four.z, v[3] = four.w;
+}
 
 // Block (piece, row): threads take every blockDim-th element of the piece.
 DEVICE void sum_piece(const RowsArguments *a, const bool product)
@@ -31,47 +42,67 @@ KERNEL(dot_rows, RowsArguments)
     sum_piece(&a, true);
 }
 
+// A warp for each row.
 KERNEL(finish_rows, RowsArguments)
 {
-    const int64_t row = thread_number();
+    const int64_t row = thread_number() / WARP;
     if (row >= a.rows) return;
     double sum = 0;
-    for (int32_t i = 0; i < a.pieces; i++) sum += a.partial[row * a.pieces + i];
-    a.y[row] = a.root ? sqrtf((float)sum) : (float)sum;
+    for (int32_t i = (int32_t)threadIdx.x % WARP; i < a.pieces; i += WARP)
+        sum += a.partial[row * a.pieces + i];
+    sum = warp_sum(sum);
+    if (threadIdx.x % WARP == 0) a.y[row] = a.root ? sqrtf((float)sum) : (float)sum;
 }
 
-// Block (32 columns, piece, outer): a thread goes down its column in steps of 8 rows, so that a
-// warp reads 32 neighbours; then the 8 sums of each column are added in order.
+// Block (32 columns, piece, outer): a thread goes down its column, or with 4 lanes down four
+// columns, with four rows under way at once; then the sums of each column are added over the
+// threads of a warp by a tree, over the warps in order. finish_rows adds the pieces.
+DEVICE void columns(const ColumnsArguments *a, const int lanes)
+{
+    enum { TOGETHER = 4 };
+    SHARED_MEMORY(double, sums);
+    const int32_t side = COLUMN_THREADS / lanes, step = ROW_THREADS * lanes;
+    const int32_t x = (int32_t)threadIdx.x % side, y = (int32_t)threadIdx.x / side;
+    const int32_t warp = (int32_t)threadIdx.x / WARP, lane = (int32_t)threadIdx.x % WARP;
+    const int64_t first = (int64_t)blockIdx.y * a->height, rows = a->count - first;
+    const int64_t column = (int64_t)blockIdx.x * COLUMN_THREADS + x * lanes;
+    const float *next = a->x + ((int64_t)blockIdx.z * a->count + first + y) * a->inner + column;
+    int32_t left = (int32_t)(rows < a->height ? rows : a->height) - y;
+    float value[TOGETHER][4];
+    double sum[4] = {0, 0, 0, 0};
+    for (left = column < a->inner ? left : 0; left > 0; left -= TOGETHER * step) {
+        UNROLL for (int r = 0; r < TOGETHER; r++, next += step * a->inner)
+        {
+            if (r * step < left) load_lanes(lanes, next, value[r]);
+        }
+        UNROLL for (int r = 0; r < TOGETHER; r++) UNROLL for (int k = 0; k < lanes; k++)
+        {
+            if (r * step < left) sum[k] += (double)value[r][k];
+        }
+    }
+    UNROLL for (int k = 0; k < lanes; k++)
+    {
+        UNROLL for (int distance = side; distance < WARP; distance *= 2) sum[k] +=
+            __shfl_xor_sync(0xffffffffu, sum[k], distance);
+        if (lane < side) sums[warp * COLUMN_THREADS + lane * lanes + k] = sum[k];
+    }
+    __syncthreads();
+    const int64_t own = (int64_t)blockIdx.x * COLUMN_THREADS + lane;
+    if (warp > 0 || own >= a->inner) return;
+    double total = 0;
+    UNROLL for (int i = 0; i < ROW_THREADS; i++) total += sums[i * COLUMN_THREADS + lane];
+    if (a->pieces > 1)
+        a->partial[(blockIdx.z * a->inner + own) * a->pieces + blockIdx.y] = total;
+    else
+        a->y[blockIdx.z * a->inner + own] = (float)total;
+}
+
 KERNEL(sum_columns, ColumnsArguments)
 {
-    SHARED_MEMORY(double, sums);
-    const int x = (int)threadIdx.x % COLUMN_THREADS, y = (int)threadIdx.x / COLUMN_THREADS;
-    const int64_t column = (int64_t)blockIdx.x * COLUMN_THREADS + x;
-    const int64_t first = (int64_t)blockIdx.y * a.height;
-    const int64_t last = first + a.height < a.count ? first + a.height : a.count;
-    const float *values = a.x + (int64_t)blockIdx.z * a.count * a.inner;
-    double sum = 0;
-    if (column < a.inner)
-        for (int64_t row = first + y; row < last; row += ROW_THREADS)
-            sum += (double)values[row * a.inner + column];
-    sums[threadIdx.x] = sum;
-    __syncthreads();
-    if (y > 0 || column >= a.inner) return;
-    for (int i = 1; i < ROW_THREADS; i++) sum += sums[i * COLUMN_THREADS + x];
-    if (a.pieces > 1)
-        a.partial[((int64_t)blockIdx.z * a.pieces + blockIdx.y) * a.inner + column] = sum;
+    if (a.wide)
+        columns(&a, 4);
     else
-        a.y[blockIdx.z * a.inner + column] = (float)sum;
-}
-
-KERNEL(finish_columns, ColumnsArguments)
-{
-    const int64_t column = thread_number(), outer = blockIdx.y;
-    if (column >= a.inner) return;
-    double sum = 0;
-    for (int32_t i = 0; i < a.pieces; i++)
-        sum += a.partial[(outer * a.pieces + i) * a.inner + column];
-    a.y[outer * a.inner + column] = (float)sum;
+        columns(&a, 1);
 }
 
 // A thread for each result: fast for many results, slow for one long row.

@@ -1,134 +1,69 @@
-// Resizing and sampling of N,H,W,C images: a thread for each element of the result. Forward passes
-// are limited by memory. Backward passes gather: each input pixel looks for the outputs that read
-// it, in the outputs' order, so nothing is added atomically; they are limited by that search.
+// Resizing and sampling of N,H,W,C images. Backward passes gather: each input pixel takes from the
+// outputs that read it, in the outputs' order, so nothing is added atomically.
+//
+// Resizing is limited by memory. It is separable, and so is its gradient: in both a pixel of the
+// result mixes some rows and columns of the source, which the host lists (cuda/resample.c).
 #include "cuda/kernel.h"
 
-typedef struct Taps {
-    int32_t index[4];
-    float weight[4];
-} Taps;
-
-// Keys' cubic with A = -0.75: the weight at distance x.
-DEVICE double cubic(double x)
+// Four neighbouring channels, or one: 4 and 1 lanes.
+DEVICE void load_lanes(const int lanes, const float *p, float *v)
 {
-    const double k = -0.75;
-    x = x < 0 ? -x : x;
-    if (x <= 1) return ((k + 2) * x - (k + 3)) * x * x + 1;
-    return x < 2 ? ((k * x - 5 * k) * x + 8 * k) * x - 4 * k : 0;
+    if (lanes == 1) {
+        v[0] = p[0];
+        return;
+    }
+    const float4 four = load4(p);
+    v[0] = four.x, v[1] = four.y, v[2] = four.z, v[3] = four.w;
 }
 
-DEVICE int32_t inside(int32_t i, int32_t size)
+DEVICE void add_lanes(const int lanes, float weight, const float *x, float *sum)
 {
-    return i < 0 ? 0 : i >= size ? size - 1 : i;
+    UNROLL for (int k = 0; k < lanes; k++) sum[k] = fmaf(weight, x[k], sum[k]);
 }
 
-// The input positions that output o mixes, and their weights: core/ops/resample.c's tables, by the
-// same formulas.
-DEVICE Taps taps_of(const ResampleArguments *a, int32_t o, int32_t in, int32_t out)
+// Block (row of the results, part of it). Rows are mixed first, as the CPU does; two at a time, to
+// have more loads under way.
+DEVICE void resample(const ResampleArguments *a, const int lanes)
 {
-    Taps taps = {{0, 0, 0, 0}, {1, 0, 0, 0}};
-    if (a->taps == 1) {
-        taps.index[0] = (int32_t)((int64_t)o * in / out);
-        return taps;
-    }
-    double position = ((double)o + 0.5) * (double)in / (double)out - 0.5;
-    if (a->align_corners) position = out > 1 ? (double)o * (double)(in - 1) / (double)(out - 1) : 0;
-    int32_t base = (int32_t)floor(position);
-    double t = position - (double)base;
-    if (a->taps == 2) {
-        if (position < 0) base = 0, t = 0;
-        taps.index[0] = inside(base, in);
-        taps.index[1] = inside(base + 1, in);
-        taps.weight[0] = (float)(1 - t);
-        taps.weight[1] = (float)t;
-        return taps;
-    }
-    UNROLL for (int k = 0; k < 4; k++)
+    const int32_t i = (int32_t)(blockIdx.y * blockDim.x + threadIdx.x) * lanes;
+    if (i >= a->width * a->channels) return;
+    const uint32_t image = blockIdx.x / (uint32_t)a->height, y = blockIdx.x % (uint32_t)a->height;
+    const uint32_t x = (uint32_t)i / (uint32_t)a->channels;
+    const int32_t pitch = a->source_width * a->channels;
+    const float *source =
+        a->x + (int64_t)image * a->source_height * pitch + (i - (int32_t)x * a->channels);
+    const int32_t begin = a->rows.start[y], end = a->rows.start[y + 1];
+    float sum[4] = {0, 0, 0, 0}, one[4], other[4];
+    const int32_t last = a->columns.start[x + 1];
+    NO_UNROLL for (int32_t c = a->columns.start[x]; c < last; c++)
     {
-        taps.index[k] = inside(base - 1 + k, in);
-        taps.weight[k] = (float)cubic(t + 1 - k);
+        const int32_t column = a->columns.index[c] * a->channels;
+        float mixed[4] = {0, 0, 0, 0};
+        NO_UNROLL for (int32_t r = begin; r < end; r += 2)
+        {
+            const bool two = r + 1 < end;
+            load_lanes(lanes, source + (column + a->rows.index[r] * pitch), one);
+            if (two) load_lanes(lanes, source + (column + a->rows.index[r + 1] * pitch), other);
+            add_lanes(lanes, a->rows.weight[r], one, mixed);
+            if (two) add_lanes(lanes, a->rows.weight[r + 1], other, mixed);
+        }
+        add_lanes(lanes, a->columns.weight[c], mixed, sum);
     }
-    return taps;
+    float *out = a->y + (int64_t)blockIdx.x * a->width * a->channels + i;
+    if (lanes == 1) {
+        out[0] = sum[0];
+        return;
+    }
+    const float4 four = {sum[0], sum[1], sum[2], sum[3]};
+    store4(out, four);
 }
 
 KERNEL(resample2d, ResampleArguments)
 {
-    int32_t i = (int32_t)thread_number();
-    if (i >= a.count) return;
-    const int32_t element = i, channel = i % a.channels;
-    i /= a.channels;
-    const Taps columns = taps_of(&a, i % a.out_width, a.in_width, a.out_width);
-    i /= a.out_width;
-    const Taps rows = taps_of(&a, i % a.out_height, a.in_height, a.out_height);
-    const float *x = a.x + (int64_t)(i / a.out_height) * a.in_height * a.in_width * a.channels;
-    float sum = 0;
-    UNROLL for (int c = 0; c < 4; c++)
-    {
-        if (c >= a.taps) break;
-        float mixed = 0; // rows first, as the CPU does
-        UNROLL for (int r = 0; r < 4; r++)
-        {
-            if (r >= a.taps) break;
-            const int64_t pixel = (int64_t)rows.index[r] * a.in_width + columns.index[c];
-            mixed = fmaf(rows.weight[r], x[pixel * a.channels + channel], mixed);
-        }
-        sum = fmaf(columns.weight[c], mixed, sum);
-    }
-    a.y[element] = sum;
-}
-
-// The outputs o that may read input i: those whose position is within three of it, and at an edge
-// all beyond it.
-DEVICE void readers_of(const ResampleArguments *a, int32_t i, int32_t in, int32_t out,
-                       int32_t *begin, int32_t *end)
-{
-    double scale = (double)out / (double)in, shift = 0.5;
-    if (a->align_corners && a->taps > 1) {
-        scale = in > 1 ? (double)(out - 1) / (double)(in - 1) : (double)out;
-        shift = 0;
-    }
-    const double low = ((double)(i - 3) + shift) * scale - shift;
-    const double high = ((double)(i + 3) + shift) * scale + 2;
-    *begin = i <= 2 || low < 0 ? 0 : (int32_t)low;
-    *end = i >= in - 3 || high > (double)out ? out : (int32_t)high;
-}
-
-// How much of input i is in the output with these taps.
-DEVICE float share_of(const ResampleArguments *a, Taps taps, int32_t i)
-{
-    float share = 0;
-    UNROLL for (int k = 0; k < 4; k++)
-    {
-        if (k < a->taps && taps.index[k] == i) share += taps.weight[k];
-    }
-    return share;
-}
-
-KERNEL(resample2d_backward, ResampleArguments)
-{
-    int32_t i = (int32_t)thread_number();
-    if (i >= a.count) return;
-    const int32_t element = i, channel = i % a.channels;
-    i /= a.channels;
-    const int32_t x = i % a.in_width, y = i / a.in_width % a.in_height;
-    const int32_t image = i / a.in_width / a.in_height;
-    const float *dy = a.x + (int64_t)image * a.out_height * a.out_width * a.channels + channel;
-    int32_t first_row, last_row, first_column, last_column;
-    readers_of(&a, y, a.in_height, a.out_height, &first_row, &last_row);
-    readers_of(&a, x, a.in_width, a.out_width, &first_column, &last_column);
-    float sum = 0;
-    for (int32_t ox = first_column; ox < last_column; ox++) {
-        const float column = share_of(&a, taps_of(&a, ox, a.in_width, a.out_width), x);
-        if (column == 0) continue;
-        float mixed = 0;
-        for (int32_t oy = first_row; oy < last_row; oy++) {
-            const float row = share_of(&a, taps_of(&a, oy, a.in_height, a.out_height), y);
-            if (row != 0)
-                mixed = fmaf(row, dy[((int64_t)oy * a.out_width + ox) * a.channels], mixed);
-        }
-        sum = fmaf(column, mixed, sum);
-    }
-    a.y[element] = sum;
+    if (a.wide)
+        resample(&a, 4);
+    else
+        resample(&a, 1);
 }
 
 // ---- Sampling at positions: bilinear, align_corners, zeros outside ----

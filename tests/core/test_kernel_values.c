@@ -372,7 +372,7 @@ static void backward_passes_are_transposes(void)
         rows[i] = i * 7 % 9;
         columns[i] = i * 5 % 11;
     }
-    ResampleShape resample = {2, 9, 11, 13, 14, 7, 4, false, rows, columns, dy + 5000, dy + 6000};
+    ResampleShape resample = {2, 9, 11, 13, 14, 7, 4, rows, columns, dy + 5000, dy + 6000};
     k->resample2d(&resample, x, y);
     k->resample2d_backward(&resample, dy, dx);
     check(close_to(dot(2 * 14 * 7 * 13, y, dy), dot(in, x, dx), 1e-5), "resample2d");

@@ -263,7 +263,7 @@ static void resample_case(const Run *run, const int64_t *size)
         index[0][i] = i * 5 % 13;
         index[1][i] = i * 3 % 11;
     }
-    ResampleShape shape = {3, 13, 11, size[0], 17, 9, (int)size[1], false, NULL, NULL, NULL, NULL};
+    ResampleShape shape = {3, 13, 11, size[0], 17, 9, (int)size[1], NULL, NULL, NULL, NULL};
     shape.row_index = index[0];
     shape.column_index = index[1];
     shape.row_weight = inputs[3];
