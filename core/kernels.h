@@ -104,6 +104,15 @@ typedef struct GridShape {
 // A relu joined to a normalisation: y = max(0, normalised x), or y = normalised max(0, x).
 typedef enum NormRelu { NORM_RELU_NONE, NORM_RELU_AFTER, NORM_RELU_BEFORE } NormRelu;
 
+// The statistics of x (rows, channels), and those of all batches so far:
+//   running = (1 - momentum) running + momentum batch, where the variance is the unbiased estimate
+typedef struct BatchStatistics {
+    int64_t rows, channels;
+    NormRelu relu;
+    float momentum, epsilon;
+    float *running_mean, *running_variance;
+} BatchStatistics;
+
 // Normalisation of (rows, channels); the arrays have a value for each channel.
 typedef struct BatchNormShape {
     int64_t rows, channels;
@@ -226,10 +235,13 @@ typedef struct Kernels {
     void (*cross_entropy_backward)(int64_t rows, int64_t classes, const float *probabilities,
                                    const int32_t *labels, const float *dlosses, float *dlogits);
 
-    // norm.c. x is (rows, channels). statistics: mean and biased variance per channel, summed in
-    // double over fixed blocks of rows. apply: y = (x - mean) * inverse_deviation * scale + shift.
-    void (*batch_norm_statistics)(int64_t rows, int64_t channels, NormRelu relu, const float *x,
-                                  float *mean, float *variance);
+    // norm.c. x is (rows, channels). statistics: mean and 1 / sqrt(biased variance + epsilon) per
+    // channel, summed in double over fixed blocks of rows; the running ones move. apply:
+    // y = (x - mean) * inverse_deviation * scale + shift.
+    void (*batch_norm_statistics)(const BatchStatistics *shape, const float *x, float *mean,
+                                  float *inverse_deviation);
+    void (*inverse_deviation)(int64_t channels, float epsilon, const float *variance,
+                              float *inverse_deviation);
     // backward: dx may be NULL, or dy itself; so may unary_backward's and dropout_backward's.
     void (*batch_norm_apply)(const BatchNormShape *shape, const float *x, float *y);
     void (*batch_norm_backward)(const BatchNormShape *shape, const float *x, const float *dy,

@@ -110,10 +110,11 @@ typedef struct NormArguments {
     bool relu_before, relu_after, training;
     bool wide; // channels come in fours, arrays at multiples of 16 bytes, fewer than 2^32 elements
     const float *x, *dy;
-    const float *mean, *inverse_deviation, *scale, *shift;
+    float momentum, epsilon, unbiased; // unbiased: the running variance's factor
+    const float *mean, *inverse_deviation, *scale, *shift, *variance;
     double *partial; // [2][channels][pieces]
     float *slope;    // [2][channels]: dx = factor g + slope (x - mean) + offset
-    float *mean_out, *variance_out, *dscale, *dshift;
+    float *mean_out, *inverse_out, *running_mean, *running_variance, *dscale, *dshift;
     float *out;
 } NormArguments;
 

@@ -23,8 +23,8 @@
     X(softmax) X(softmax_backward) X(log_softmax) X(log_softmax_backward) X(cross_entropy)     \
     X(cross_entropy_backward)
 #define KERNELS_OF_NORM(X)                                                                     \
-    X(norm_statistics) X(norm_finish_statistics) X(norm_apply) X(norm_gradient_sums)           \
-    X(norm_finish_sums) X(norm_input_gradient)
+    X(norm_statistics) X(norm_finish_statistics) X(inverse_deviation) X(norm_apply)            \
+    X(norm_gradient_sums) X(norm_finish_sums) X(norm_input_gradient)
 #define KERNELS_OF_GROUP_NORM(X)                                                               \
     X(group_norm_statistics) X(group_norm_finish_statistics) X(group_norm_apply)               \
     X(group_norm_gradient_sums) X(group_norm_slopes) X(group_norm_input_gradient)

@@ -44,19 +44,35 @@ static Grid grid_of_pieces(const NormArguments *s)
                   .shared = 2 * MOST_THREADS * (int)sizeof(double)};
 }
 
-static void batch_norm_statistics(int64_t rows, int64_t channels, NormRelu relu, const float *x,
-                                  float *mean, float *variance)
+static void batch_norm_statistics(const BatchStatistics *shape, const float *x, float *mean,
+                                  float *inverse_deviation)
 {
-    NormArguments s = arguments_of(rows, channels, relu, x);
+    const int64_t rows = shape->rows, channels = shape->channels;
+    NormArguments s = arguments_of(rows, channels, shape->relu, x);
     const int64_t partial = 2 * s.pieces * channels;
     s.partial = device_scratch(partial * (int64_t)sizeof(double));
+    s.momentum = shape->momentum;
+    s.epsilon = shape->epsilon;
+    s.unbiased = rows > 1 ? (float)rows / (float)(rows - 1) : 1;
     s.mean_out = mean;
-    s.variance_out = variance;
+    s.inverse_out = inverse_deviation;
+    s.running_mean = shape->running_mean;
+    s.running_variance = shape->running_variance;
     LAUNCH(KERNEL_norm_statistics, grid_of_pieces(&s), s, READS(s.x, rows * channels),
            WRITES(s.partial, partial));
     LAUNCH(KERNEL_norm_finish_statistics, grid_of_channels(&s), s, READS(s.x, channels),
-           READS(s.partial, partial), WRITES(s.mean_out, channels),
-           WRITES(s.variance_out, channels));
+           READS(s.partial, partial), WRITES(s.mean_out, channels), WRITES(s.inverse_out, channels),
+           WRITES(s.running_mean, channels), WRITES(s.running_variance, channels));
+}
+
+static void inverse_deviation(int64_t channels, float epsilon, const float *variance,
+                              float *inverse_deviation)
+{
+    NormArguments s = {.channels = index_of(channels), .epsilon = epsilon};
+    s.variance = variance;
+    s.inverse_out = inverse_deviation;
+    LAUNCH(KERNEL_inverse_deviation, grid_over(channels), s, READS(s.variance, channels),
+           WRITES(s.inverse_out, channels));
 }
 
 #define READS_COEFFICIENTS(s)                                                  \
@@ -114,6 +130,7 @@ static void batch_norm_backward(const BatchNormShape *shape, const float *x, con
 void cuda_enter_norm(Kernels *table)
 {
     table->batch_norm_statistics = batch_norm_statistics;
+    table->inverse_deviation = inverse_deviation;
     table->batch_norm_apply = batch_norm_apply;
     table->batch_norm_backward = batch_norm_backward;
 }

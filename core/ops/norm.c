@@ -19,29 +19,6 @@ static void batch_norm_backward(Node *node)
     for (int i = 0; i < 3; i++) grad_end(node, i);
 }
 
-// running = (1 - momentum) running + momentum batch; the running variance takes the unbiased
-// estimate.
-static void update_running(Tape *tape, const float *batch, float factor, float momentum,
-                           Tensor *running)
-{
-    const Kernels *kernels = tape_kernels(tape);
-    kernels->unary(UNARY_AFFINE, 1 - momentum, 0, running->count, running->data, running->data);
-    kernels->accumulate(running->count, momentum * factor, batch, running->data);
-}
-
-// 1 / sqrt(variance + epsilon)
-static void invert_deviation(Tape *tape, int64_t channels, const float *variance, float epsilon,
-                             float *inverse)
-{
-    const Kernels *kernels = tape_kernels(tape);
-    Broadcast one_over = {1, {channels}, {0}, {1}};
-    float *one = tape_allocate(tape, 4);
-    kernels->fill(1, 1, one);
-    kernels->unary(UNARY_AFFINE, 1, epsilon, channels, variance, inverse);
-    kernels->unary(UNARY_SQRT, 0, 0, channels, inverse, inverse);
-    kernels->binary(BINARY_DIV, &one_over, one, inverse, inverse);
-}
-
 ScaleShift batch_norm_scale_shift(Tape *tape, const Tensor *weight, const Tensor *bias,
                                   const Tensor *running_mean, const Tensor *running_variance,
                                   float epsilon)
@@ -51,7 +28,7 @@ ScaleShift batch_norm_scale_shift(Tape *tape, const Tensor *weight, const Tensor
     const Broadcast each = {1, {channels}, {1}, {1}};
     ScaleShift result = {tape_tensor(tape, 1, &channels), tape_tensor(tape, 1, &channels)};
     float *scale = result.scale->data, *shift = result.shift->data;
-    invert_deviation(tape, channels, running_variance->data, epsilon, scale);
+    kernels->inverse_deviation(channels, epsilon, running_variance->data, scale);
     kernels->binary(BINARY_MUL, &each, weight->data, scale, scale);
     kernels->binary(BINARY_MUL, &each, running_mean->data, scale, shift);
     kernels->binary(BINARY_SUB, &each, bias->data, shift, shift);
@@ -73,20 +50,25 @@ Tensor *batch_norm(Tensor *x, Tensor *weight, Tensor *bias, Tensor *running_mean
                             .channels = channels,
                             .training = how.training,
                             .relu = how.relu};
-    float *mean = running_mean->data, *variance = running_variance->data;
+    float *mean = running_mean->data, *inverse_deviation = tape_allocate(tape, channels * 4);
     if (how.training) {
+        const BatchStatistics batch = {.rows = shape.rows,
+                                       .channels = channels,
+                                       .relu = how.relu,
+                                       .momentum = how.momentum,
+                                       .epsilon = how.epsilon,
+                                       .running_mean = running_mean->data,
+                                       .running_variance = running_variance->data};
         mean = tape_allocate(tape, channels * 4);
-        variance = tape_allocate(tape, channels * 4);
-        kernels->batch_norm_statistics(shape.rows, channels, how.relu, x->data, mean, variance);
-        float unbiased = shape.rows > 1 ? (float)shape.rows / (float)(shape.rows - 1) : 1;
-        update_running(tape, mean, 1, how.momentum, running_mean);
-        update_running(tape, variance, unbiased, how.momentum, running_variance);
-    } else if (tape_recording(tape)) { // the running mean may move before backward comes
+        kernels->batch_norm_statistics(&batch, x->data, mean, inverse_deviation);
+    } else {
+        kernels->inverse_deviation(channels, how.epsilon, running_variance->data,
+                                   inverse_deviation);
+    }
+    if (!how.training && tape_recording(tape)) { // the running mean may move before backward comes
         mean = tape_allocate(tape, channels * 4);
         kernels->copy(&(StridedCopy){1, {channels}, {1}, {1}}, running_mean->data, mean);
     }
-    float *inverse_deviation = tape_allocate(tape, channels * 4);
-    invert_deviation(tape, channels, variance, how.epsilon, inverse_deviation);
     shape.mean = mean;
     shape.inverse_deviation = inverse_deviation;
     shape.scale = weight->data;

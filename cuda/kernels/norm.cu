@@ -110,6 +110,17 @@ KERNEL_WITH(norm_statistics, NormArguments, MOST_THREADS, 4)
         statistics(&a, 1);
 }
 
+DEVICE float inverse_of(float variance, float epsilon)
+{
+    return 1 / sqrtf(variance + epsilon);
+}
+
+// running = (1 - momentum) running + momentum batch
+DEVICE void move_running(const NormArguments *a, float factor, float batch, float *running)
+{
+    *running = fmaf(a->momentum * factor, batch, (1 - a->momentum) * *running);
+}
+
 // A warp for each channel.
 KERNEL(norm_finish_statistics, NormArguments)
 {
@@ -119,8 +130,19 @@ KERNEL(norm_finish_statistics, NormArguments)
     const double mean = sum_pieces(&a, channel, 0) / rows;
     const double variance = sum_pieces(&a, channel, 1) / rows - mean * mean;
     if (threadIdx.x % WARP > 0) return;
-    a.mean_out[channel] = (float)(shift + mean);
-    a.variance_out[channel] = (float)(variance < 0 ? 0 : variance);
+    const float batch_mean = (float)(shift + mean);
+    const float batch_variance = (float)(variance < 0 ? 0 : variance);
+    a.mean_out[channel] = batch_mean;
+    a.inverse_out[channel] = inverse_of(batch_variance, a.epsilon);
+    move_running(&a, 1, batch_mean, &a.running_mean[channel]);
+    move_running(&a, a.unbiased, batch_variance, &a.running_variance[channel]);
+}
+
+KERNEL(inverse_deviation, NormArguments)
+{
+    const int64_t channel = thread_number();
+    if (channel >= a.channels) return;
+    a.inverse_out[channel] = inverse_of(a.variance[channel], a.epsilon);
 }
 
 // A channel's normalisation.

@@ -278,22 +278,26 @@ static void softmax_and_cross_entropy(void)
 static void batch_norm(void)
 {
     enum { ROWS = 3001, CHANNELS = 24 };
-    float mean[CHANNELS], variance[CHANNELS], inverse[CHANNELS], scale[CHANNELS], dscale[CHANNELS],
-        dshift[CHANNELS];
+    float mean[CHANNELS], inverse[CHANNELS], scale[CHANNELS], dscale[CHANNELS], dshift[CHANNELS];
+    float running_mean[CHANNELS] = {0}, running_variance[CHANNELS] = {0};
+    const BatchStatistics statistics = {ROWS,  CHANNELS,     NORM_RELU_NONE,  0.25f,
+                                        1e-5f, running_mean, running_variance};
     fill_random();
     for (int i = 0; i < ROWS * CHANNELS; i++)
         x[i] = x[i] * (0.5f + (float)(i % CHANNELS)) + (i % 2 ? 1000.0f : 0.0f) +
                0.01f * (float)(i / CHANNELS);
-    k->batch_norm_statistics(ROWS, CHANNELS, NORM_RELU_NONE, x, mean, variance);
+    k->batch_norm_statistics(&statistics, x, mean, inverse);
     for (int c = 0; c < CHANNELS; c++) {
         double m = 0, v = 0;
         for (int r = 0; r < ROWS; r++) m += (double)x[r * CHANNELS + c] / ROWS;
         for (int r = 0; r < ROWS; r++) v += pow((double)x[r * CHANNELS + c] - m, 2) / ROWS;
         check(close_to((double)mean[c], m, 1e-7), "mean of %d: %.9g not %.9g", c, (double)mean[c],
               m);
-        check(close_to((double)variance[c], v, 1e-6), "variance of %d: %.9g not %.9g", c,
-              (double)variance[c], v);
-        inverse[c] = 1 / sqrtf(variance[c] + 1e-5f);
+        check(close_to((double)inverse[c], 1 / sqrt(v + 1e-5), 1e-6),
+              "inverse deviation of %d: %.9g not %.9g", c, (double)inverse[c], 1 / sqrt(v + 1e-5));
+        check(close_to((double)running_mean[c], m / 4, 1e-6), "running mean of %d", c);
+        check(close_to((double)running_variance[c], v / 4 * ROWS / (ROWS - 1), 1e-6),
+              "running variance of %d", c);
         scale[c] = 0.5f + 0.1f * (float)c;
     }
     BatchNormShape shape = {ROWS, CHANNELS, true, NORM_RELU_NONE, mean, inverse, scale, mean};

@@ -176,8 +176,12 @@ static void norm_case(const Run *run, const int64_t *size)
 {
     const Kernels *k = run->kernels;
     const int64_t rows = size[0], channels = size[1];
-    float *mean = run->out[0], *variance = mean + channels, *dscale = variance + channels;
-    k->batch_norm_statistics(rows, channels, (NormRelu)size[2], inputs[1], mean, variance);
+    float *mean = run->out[0], *inverse = mean + channels, *dscale = inverse + channels;
+    float *running = run->out[5], *variance = running + channels;
+    memcpy(running, inputs[3], (size_t)(2 * channels) * sizeof *running);
+    k->batch_norm_statistics(
+        &(BatchStatistics){rows, channels, (NormRelu)size[2], 0.1f, 1e-5f, running, variance},
+        inputs[1], mean, inverse);
     BatchNormShape shape = {rows, channels,  true,      (NormRelu)size[2],
                             mean, inputs[4], inputs[3], inputs[2]};
     k->batch_norm_apply(&shape, inputs[1], run->out[1]);

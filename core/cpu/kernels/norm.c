@@ -94,16 +94,34 @@ static void combine_blocks(const StatisticsCall *call, int64_t first, int64_t co
     }
 }
 
-static void batch_norm_statistics(int64_t rows, int64_t channels, NormRelu relu, const float *x,
-                                  float *mean, float *variance)
+static void inverse_deviation(int64_t channels, float epsilon, const float *variance,
+                              float *inverse_deviation)
 {
+    for (int64_t c = 0; c < channels; c++) inverse_deviation[c] = 1 / sqrtf(variance[c] + epsilon);
+}
+
+static void move_running(int64_t channels, float momentum, float factor, const float *batch,
+                         float *running)
+{
+    for (int64_t c = 0; c < channels; c++)
+        running[c] = multiply_add(momentum * factor, batch[c], (1 - momentum) * running[c]);
+}
+
+static void batch_norm_statistics(const BatchStatistics *s, const float *x, float *mean,
+                                  float *deviation) // variances until the end
+{
+    const int64_t channels = s->channels;
     StatisticsCall call = {
-        .plan = columns_plan(rows, channels), .rectify = relu == NORM_RELU_BEFORE, .x = x};
+        .plan = columns_plan(s->rows, channels), .rectify = s->relu == NORM_RELU_BEFORE, .x = x};
     const Columns *plan = &call.plan;
     call.blocks = scratch(-1, plan->blocks * 3 * channels * (int64_t)sizeof(float));
     parallel_ranges(plan->blocks * plan->panels, CHUNK, statistics_of_panels, &call);
     for (int64_t first = 0; first < channels; first += PANEL)
-        combine_blocks(&call, first, smaller(PANEL, channels - first), mean, variance);
+        combine_blocks(&call, first, smaller(PANEL, channels - first), mean, deviation);
+    const float unbiased = s->rows > 1 ? (float)s->rows / (float)(s->rows - 1) : 1;
+    move_running(channels, s->momentum, 1, mean, s->running_mean);
+    move_running(channels, s->momentum, unbiased, deviation, s->running_variance);
+    inverse_deviation(channels, s->epsilon, deviation, deviation);
 }
 
 // ---- Application: elementwise, with coefficients per channel that are repeated to a wide row ----
@@ -304,6 +322,7 @@ static void batch_norm_backward(const BatchNormShape *s, const float *x, const f
 void KERNEL(enter_norm)(Kernels *table)
 {
     table->batch_norm_statistics = batch_norm_statistics;
+    table->inverse_deviation = inverse_deviation;
     table->batch_norm_apply = batch_norm_apply;
     table->batch_norm_backward = batch_norm_backward;
 }
