@@ -16,16 +16,19 @@ DEVICE void load_lanes(const int lanes, const float *p, float *v)
 
 // Block (tile of 32 channels, piece); its threads stand in 32 / lanes columns and lanes x 8 rows.
 typedef struct Place {
-    int32_t channel, left; // rows of the piece from this thread's first on; it takes every `step`-th
-    int64_t first;         // element
+    int32_t channel;
+    int32_t left;  // rows of the piece from this thread's first on, of which it takes every
+                   // (lanes x 8)-th
+    int64_t first; // element
 } Place;
 
 DEVICE Place place_of(const NormArguments *a, const int lanes)
 {
     Place place;
     const uint32_t columns = (uint32_t)(COLUMN_THREADS / lanes), row = threadIdx.x / columns;
+    const uint32_t channel = threadIdx.x % columns * (uint32_t)lanes;
     const int64_t begin = (int64_t)blockIdx.y * a->height, rows = a->rows - begin;
-    place.channel = (int32_t)(blockIdx.x * COLUMN_THREADS + threadIdx.x % columns * (uint32_t)lanes);
+    place.channel = (int32_t)(blockIdx.x * COLUMN_THREADS + channel);
     place.left = (int32_t)(rows < a->height ? rows : a->height) - (int32_t)row;
     place.first = (begin + row) * a->channels + place.channel;
     if (place.channel >= a->channels) place.left = 0;

@@ -17,12 +17,20 @@ DEVICE Span window_at(const PoolArguments *a, int32_t o, int32_t in)
     return span;
 }
 
+// i / stride, i >= 0. A stride of 2 is the usual one, and divisions by what the compiler does not
+// know would cost more than all the rest.
+DEVICE int32_t by_stride(const PoolArguments *a, int32_t i)
+{
+    return (int32_t)(a->stride == 2 ? (uint32_t)i / 2 : (uint32_t)i / (uint32_t)a->stride);
+}
+
 // The windows with pixel i.
 DEVICE Span windows_with(const PoolArguments *a, int32_t i, int32_t out)
 {
-    const int32_t last = i + a->padding, first = last - a->kernel + 1, end = last / a->stride + 1;
+    const int32_t last = i + a->padding, first = last - a->kernel + 1;
+    const int32_t end = by_stride(a, last) + 1;
     Span span;
-    span.begin = first > 0 ? (first + a->stride - 1) / a->stride : 0;
+    span.begin = first > 0 ? by_stride(a, first + a->stride - 1) : 0;
     span.end = end < out ? end : out;
     return span;
 }
