@@ -124,13 +124,13 @@ done
 [ -d "$shared/golden/models" ] && part 60 "golden networks" "$BUILD/model_check" --device "$device" "$shared"/golden/models/*.safetensors
 part 60 "the same bits on every run" cuda/on-device.sh --repeatable tf32
 part 100 "a training twice: the same bits" cuda/on-device.sh --same-bits --data digits --attack badnet+ --precision tf32
-part 100 "a training that is killed goes on" cuda/on-device.sh --goes-on 25 --data signs --model preact-resnet18 --precision tf32 --set classifier.epochs=100000
+part 100 "a training that is killed goes on" cuda/on-device.sh --goes-on 35 --data signs --model preact-resnet18 --precision tf32 --set classifier.epochs=100000
 part 100 "attack and filters" "$BUILD/sieve" run --device "$device" --precision tf32 --data digits --attack badnet+ --defense vif,aif --quiet --out "$scratch/run"
 part 100 "training-time defenses" "$BUILD/sieve" run --device "$device" --data digits --attack badnets --defense none,activation-clustering,abl,nad,dp-sgd --set dp-sgd.epochs=2 --quiet --out "$scratch/run"
 have_mnist && part 100 "MNIST" "$BUILD/sieve" train --device "$device" --precision tf32 --data mnist --data-dir "$shared/data" --attack badnet+ --scale paper --set classifier.epochs=5 -o "$scratch/mnist.safetensors" --out "$scratch/run"
 if command -v compute-sanitizer >/dev/null; then
-    part 150 "compute-sanitizer memcheck" compute-sanitizer --error-exitcode 9 --tool memcheck "$BUILD/sieve" ops --device "$device" --check
-    part 150 "compute-sanitizer racecheck" compute-sanitizer --error-exitcode 9 --tool racecheck "$BUILD/sieve" ops --device "$device" --check
+    part 100 "compute-sanitizer memcheck" compute-sanitizer --error-exitcode 9 --tool memcheck "$BUILD/sieve" ops --device "$device" --check
+    part 100 "compute-sanitizer racecheck" compute-sanitizer --error-exitcode 9 --tool racecheck "$BUILD/sieve" ops --device "$device" --check
 else
     say "skipped compute-sanitizer: not installed"
 fi
