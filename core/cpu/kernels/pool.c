@@ -131,8 +131,7 @@ static void max_pool2d(const PoolShape *shape, const float *x, float *y, int32_t
 }
 
 // One input pixel of image `image`: the gradients of those windows around it whose maximum it is.
-// (int32, as the indices are: a wider number would widen the vectors.)
-static void max_gradient(const PoolCall *call, int64_t image, int32_t position, Span rows,
+static void max_gradient(const PoolCall *call, int64_t image, int64_t position, Span rows,
                          Span columns, float *restrict dx)
 {
     const PoolShape *shape = call->shape;
@@ -161,8 +160,8 @@ static void max_backward_rows(const void *context, int64_t begin, int64_t end, i
         int64_t iy = row % shape->in_height;
         Span rows = windows_with(shape, iy, shape->in_height, shape->out_height);
         for (int64_t ix = 0; ix < width; ix++)
-            max_gradient(call, row / shape->in_height, (int32_t)(iy * width + ix), rows,
-                         columns[ix], call->y + (row * width + ix) * shape->channels);
+            max_gradient(call, row / shape->in_height, iy * width + ix, rows, columns[ix],
+                         call->y + (row * width + ix) * shape->channels);
     }
 }
 
