@@ -125,8 +125,29 @@ static void simple_case(const Run *run, const int64_t *size)
     run->kernels->copy(&transposed, inputs[1], run->out[3]);
 }
 
+// (planes, rows, columns) with the last two exchanged.
+static void turn_case(const Run *run, const int64_t *size)
+{
+    const int64_t rows = size[1], columns = size[2], plane = rows * columns;
+    StridedCopy turned = {.rank = 3,
+                          .shape = {size[0], rows, columns},
+                          .x_step = {plane, columns, 1},
+                          .y_step = {plane, 1, rows}};
+    run->kernels->copy(&turned, inputs[1], run->out[0]);
+    for (int64_t i = 0; i < size[0] * plane; i++) {
+        const int64_t from = i / plane * plane + i % rows * columns + i % plane / rows;
+        if (!check(run->out[0][i] == inputs[1][from], "element %lld is not number %lld",
+                   (long long)i, (long long)from))
+            return;
+    }
+}
+
 static void elementwise_kernels(void)
 {
+    EVERYWHERE(turn_case, 5, 16, 64);
+    EVERYWHERE(turn_case, 3, 9, 64);
+    EVERYWHERE(turn_case, 1, 300, 33);
+    EVERYWHERE(turn_case, 2, 40, 700);
     for (int c = 0; c < COUNT_COUNT; c++) {
         for (int op = 0; op < UNARY_COUNT; op++) EVERYWHERE(unary_case, COUNTS[c], op);
         for (int op = 0; op < BINARY_COUNT; op++) EVERYWHERE(binary_case, COUNTS[c], op);
@@ -372,11 +393,46 @@ static void noise_and_optimizer_kernels(void)
     EVERYWHERE(noise_case, 120007);
 }
 
+// ---- gemm.c: few rows, where tasks pack columns of their own, and many; a row's bits do not depend
+// on how many there are. ----
+
+static void gemm_case(const Run *run, const int64_t *size)
+{
+    const int64_t m = size[0], n = size[1], k = size[2];
+    Gemm plain = {.m = m, .n = n, .k = k, .a_row = k, .a_column = 1, .b_row = n, .b_column = 1};
+    Gemm turned = plain;
+    turned.b_row = 1, turned.b_column = k;
+    run->kernels->gemm(&plain, inputs[1], inputs[2], inputs[3], run->out[0]);
+    run->kernels->gemm(&turned, inputs[1], inputs[2], NULL, run->out[1]);
+    memcpy(run->out[2], inputs[4], (size_t)(m * n) * sizeof(float));
+    plain.accumulate = true;
+    run->kernels->gemm(&plain, inputs[1], inputs[2], NULL, run->out[2]);
+    if (m == 1) return;
+    plain.accumulate = false;
+    plain.m = m / 2;
+    run->kernels->gemm(&plain, inputs[1], inputs[2], inputs[3], run->out[3]);
+    check(memcmp(run->out[0], run->out[3], (size_t)(m / 2 * n) * sizeof(float)) == 0,
+          "half of the rows have other bits");
+}
+
+static void matrix_kernels(void)
+{
+    EVERYWHERE(gemm_case, 1, 10, 5);
+    EVERYWHERE(gemm_case, 128, 70, 33);
+    EVERYWHERE(gemm_case, 256, 260, 1);
+    EVERYWHERE(gemm_case, 70, 330, 33);
+    EVERYWHERE(gemm_case, 300, 130, 65);
+    EVERYWHERE(gemm_case, 20, 40, 1100);
+    EVERYWHERE(gemm_case, 12, 256, 500);
+    EVERYWHERE(gemm_case, 257, 300, 40);
+}
+
 int main(int argc, char **argv)
 {
     static const Test tests[] = {
         {"elementwise_kernels_have_the_same_bits", elementwise_kernels},
         {"reducing_kernels_have_the_same_bits", reducing_kernels},
+        {"matrix_kernels_have_the_same_bits", matrix_kernels},
         {"image_kernels_have_the_same_bits", image_kernels},
         {"data_kernels_have_the_same_bits", data_kernels},
         {"noise_and_optimizer_kernels_have_the_same_bits", noise_and_optimizer_kernels},

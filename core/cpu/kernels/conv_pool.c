@@ -91,18 +91,23 @@ static void conv2d_pool(const ConvPool *s, const float *x, const float *weight, 
 
 // ---- gradients ----
 
-// One window's gradients: dy at each maximum's place, 0 elsewhere.
-static void spread_window(const ConvPool *s, float scale, const float *restrict dy,
-                          const uint8_t *restrict places, float *restrict to)
+// One window's gradients: dy at each maximum's place, 0 elsewhere. LANES channels at a time, which read
+// dy and places once for all pixels of the window.
+static void spread_window(const ConvPool *s, float scale, const float *dy, const uint8_t *places,
+                          float *to)
 {
     const int64_t channels = s->conv.out_channels, row = s->conv.out_width * channels;
-    int32_t number = 0;
-    for (int64_t wy = 0; wy < s->window; wy++)
-        for (int64_t wx = 0; wx < s->window; wx++, number++) {
-            float *restrict pixel = to + wy * row + wx * channels;
-            for (int64_t c = 0; c < channels; c++)
-                pixel[c] = places[c] == number ? scale * dy[c] : 0;
-        }
+    for (int64_t c = 0; c < channels; c += LANES, to += LANES) {
+        int32_t numbers[LANES], number = 0;
+        for (int l = 0; l < LANES; l++) numbers[l] = places[c + l];
+        VectorInt place;
+        memcpy(&place, numbers, sizeof place);
+        const Vector gradient = splat(scale) * load(dy + c);
+        for (int64_t wy = 0; wy < s->window; wy++)
+            for (int64_t wx = 0; wx < s->window; wx++, number++)
+                store(to + wy * row + wx * channels,
+                      select_vector(equal_int(place, splat_int(number)), gradient, splat(0)));
+    }
 }
 
 static float scale_of(const ConvPool *s)

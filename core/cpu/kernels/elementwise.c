@@ -5,6 +5,7 @@
 // the loops around them, and a table finds the loops by operator.
 #include "core/cpu/kernels/list.h"
 #include "core/cpu/kernels/ranges.h"
+#include "core/cpu/transpose.h"
 #include "core/cpu/vmath.h"
 #include "core/walk.h"
 
@@ -398,12 +399,17 @@ static void copy_rows(const void *context, int64_t begin, int64_t end, int threa
     const StridedWalk *walk = &call->walk;
     const int64_t length = walk->shape[0], x_step = walk->first_step[0],
                   y_step = walk->second_step[0];
+    const bool turned = walk->rank > 1 && walk->first_step[1] == 1 && x_step != 1 && y_step == 1;
     int64_t index[KERNEL_MAX_RANK] = {0};
     seek(walk, 1, begin, index);
-    for (int64_t row = begin; row < end; row++, next_row(walk, index)) {
+    for (int64_t row = begin, count = 1; row < end; row += count, next_row(walk, index)) {
         const float *x = call->x + row_offset(walk, walk->first_step, index);
         float *y = call->y + row_offset(walk, walk->second_step, index);
-        if (x_step == 1 && y_step == 1)
+        if (turned) { // as many rows as are columns of x
+            count = smaller(end - row, walk->shape[1] - index[1]);
+            transpose(length, count, x, x_step, y, walk->second_step[1]);
+            index[1] += count - 1;
+        } else if (x_step == 1 && y_step == 1)
             memcpy(y, x, (size_t)length * sizeof(float));
         else
             for (int64_t i = 0; i < length; i++) y[i * y_step] = x[i * x_step];

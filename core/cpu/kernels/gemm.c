@@ -12,7 +12,9 @@
 enum { K_BLOCK = LANES == 16 ? 1024 : 256, COLUMN_BLOCK = LANES == 16 ? 256 : 512 };
 enum { ROW_BLOCK = 128 };
 enum { LEAST_ROWS = 64, LEAST_COLUMNS = 128, TASKS = 8 }; // smaller tasks to occupy more threads
-enum { PACK_ROWS = 32, LINE = 16 };                       // floats in a cache line
+enum { FEW_ROWS = 256, MANY_COLUMNS = 256 }; // where each task packs columns of its own,
+enum { OWN_COLUMNS = 64 };                   // so many
+enum { PACK_ROWS = 32, LINE = 16 };          // floats in a cache line
 enum { A_ROW = K_BLOCK + 16 }; // distance of packed rows: powers of two would share lines' sets
 
 // The product restricted to one block of columns and one of k, cut into tasks.
@@ -71,7 +73,8 @@ static void multiply_panel(const GemmBlock *block, const float *a, int64_t a_row
                  .b_step = TILE_COLUMNS,
                  .a_offset = &(int64_t){0}};
     const float *next = tile.b + block->length * TILE_COLUMNS;
-    int64_t share = block->length * TILE_COLUMNS * TILE_ROWS / rows;
+    const bool last = column + TILE_COLUMNS >= block->columns;
+    int64_t share = last ? 0 : block->length * TILE_COLUMNS * TILE_ROWS / rows;
     for (int64_t row = 0; row < rows; row += TILE_ROWS, next += share) {
         int64_t count = tile_min(TILE_ROWS, rows - row);
         tile.a = a + row * a_row;
@@ -123,11 +126,45 @@ static int64_t cut_into_tasks(GemmBlock *block)
     }
 }
 
+static int64_t rows_tasks(int64_t rows)
+{
+    return (rows + PACK_ROWS - 1) / PACK_ROWS;
+}
+
+// All rows of the result in a few columns, for which the task packs B by itself: it stays in that
+// thread's own cache, and the product is one job. Few rows: packing is a large share of the work, and
+// all of A stays in the cache.
+static void columns_task(void *context, int64_t number, int thread)
+{
+    GemmBlock block = *(const GemmBlock *)context;
+    const Gemm *s = block.shape;
+    block.first_column = number * block.task_columns;
+    block.columns = tile_min(block.task_columns, s->n - block.first_column);
+    block.packed = scratch(thread, K_BLOCK * block.task_columns * (int64_t)sizeof(float));
+    for (; block.first_k == 0 || block.first_k < s->k; block.first_k += K_BLOCK) {
+        block.length = tile_min(K_BLOCK, s->k - block.first_k);
+        for (int64_t i = 0; i < rows_tasks(block.length); i++) pack_rows_of_b(&block, i, thread);
+        for (int64_t column = 0; column < block.columns; column += TILE_COLUMNS)
+            multiply_panel(&block, block.a + block.first_k, s->a_row, block.c + block.first_column,
+                           s->m, column);
+    }
+}
+
+static void gemm_of_few_rows(GemmBlock *block)
+{
+    block->task_columns = OWN_COLUMNS;
+    parallel_for((block->shape->n + OWN_COLUMNS - 1) / OWN_COLUMNS, columns_task, block);
+}
+
 static void gemm(const Gemm *shape, const float *a, const float *b, const float *bias, float *c)
 {
     int64_t depth = tile_min(K_BLOCK, shape->k), width = tile_min(COLUMN_BLOCK, shape->n);
     int64_t values = tile_panels(width) * TILE_COLUMNS * (depth > 0 ? depth : 1);
     GemmBlock block = {.shape = shape, .a = a, .b = b, .bias = bias, .c = c};
+    if (shape->m <= FEW_ROWS && shape->n >= MANY_COLUMNS && shape->a_column == 1) {
+        gemm_of_few_rows(&block);
+        return;
+    }
     block.packed = scratch(-1, values * (int64_t)sizeof(float));
     for (int64_t column = 0; column < shape->n; column += COLUMN_BLOCK) {
         for (int64_t k = 0; k == 0 || k < shape->k; k += K_BLOCK) {
@@ -135,7 +172,7 @@ static void gemm(const Gemm *shape, const float *a, const float *b, const float 
             block.columns = tile_min(COLUMN_BLOCK, shape->n - column);
             block.first_k = k;
             block.length = tile_min(K_BLOCK, shape->k - k);
-            parallel_for((block.length + PACK_ROWS - 1) / PACK_ROWS, pack_rows_of_b, &block);
+            parallel_for(rows_tasks(block.length), pack_rows_of_b, &block);
             parallel_for(cut_into_tasks(&block), gemm_task, &block);
         }
     }
