@@ -242,10 +242,11 @@ typedef struct Kernels {
                                   float *inverse_deviation);
     void (*inverse_deviation)(int64_t channels, float epsilon, const float *variance,
                               float *inverse_deviation);
-    // backward: dx may be NULL, or dy itself; so may unary_backward's and dropout_backward's.
+    // backward: dx may be NULL, or dy itself; so may unary_backward's and dropout_backward's. known, where
+    // it is not NULL, is added to dx; it may be dx itself.
     void (*batch_norm_apply)(const BatchNormShape *shape, const float *x, float *y);
     void (*batch_norm_backward)(const BatchNormShape *shape, const float *x, const float *dy,
-                                float *dx, float *dscale, float *dshift);
+                                const float *known, float *dx, float *dscale, float *dshift);
 
     // group_norm.c. mean and 1 / sqrt(biased variance + epsilon) are (batch, groups). sums: dscale and
     // dshift of each sample, (batch, channels), which backward wants; dx may be dy itself.

@@ -297,6 +297,20 @@ float *grad_begin_over(Node *node, int i)
     return input->grad;
 }
 
+// A gradient that nobody else reads is added to where it lies.
+float *grad_begin_adding(Node *node, int i, const float **known)
+{
+    Tensor *input = node->inputs[i];
+    *known = NULL;
+    if (!is_wanted(node, i) || !input->tape || !input->grad_written)
+        return grad_begin_over(node, i);
+    node->writing[i] = node->adding[i] = true;
+    *known = input->grad;
+    if (input->gradient->users == 1) return input->grad;
+    node->pending[i] = gradient_create(node->output->tape, input);
+    return node->pending[i]->values;
+}
+
 // y = a + b of equal shapes.
 static void add_arrays(const Kernels *kernels, int64_t count, const float *a, const float *b,
                        float *y)
@@ -316,10 +330,14 @@ void grad_end(Node *node, int i)
     Tensor *input = node->inputs[i];
     Tape *tape = node->output->tape;
     Gradient *pending = node->pending[i];
-    node->writing[i] = false;
+    const bool added = node->adding[i];
+    node->writing[i] = node->adding[i] = false;
     node->pending[i] = NULL;
     if (!pending) {
         mark_written(tape, input);
+    } else if (added) {
+        gradient_release(tape, input->gradient);
+        set_gradient(input, pending);
     } else if (input->tape && input->gradient->users > 1) {
         add_arrays(tape->kernels, input->count, input->grad, pending->values, pending->values);
         gradient_release(tape, input->gradient);

@@ -82,6 +82,7 @@ struct Node {
     void *saved; // what the forward pass keeps for the backward pass, in the arena; the operator's
                  // own struct
     bool writing[NODE_MAX_INPUTS];             // between grad_begin and grad_end ..
+    bool adding[NODE_MAX_INPUTS];              // .. of a kernel that adds itself
     struct Gradient *pending[NODE_MAX_INPUTS]; // .. into this; NULL: straight into the input's grad
 };
 
@@ -106,6 +107,9 @@ float *grad_begin(Node *node, int i);
 // The same for an operator that reads each element of output->grad before it writes that of the
 // input's gradient, and nothing of it afterwards: may be output->grad itself.
 float *grad_begin_over(Node *node, int i);
+// The same for a kernel that can add as it writes: *known is what is to be added to each element, NULL for
+// nothing; it may be the array that is written.
+float *grad_begin_adding(Node *node, int i, const float **known);
 // For kernels that compute all gradients at once: memory to write to even where none is needed
 // (grad_end then drops it).
 float *grad_begin_or_spare(Node *node, int i);

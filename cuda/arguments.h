@@ -115,6 +115,7 @@ typedef struct NormArguments {
     double *partial; // [2][channels][pieces]
     float *slope;    // [2][channels]: dx = factor g + slope (x - mean) + offset
     float *mean_out, *inverse_out, *running_mean, *running_variance, *dscale, *dshift;
+    const float *known; // NULL, or what is added to dx; may be out
     float *out;
 } NormArguments;
 

@@ -231,16 +231,19 @@ static void check_batch_norm(Check *c)
     const int64_t rows = draw(c, 1, 1500), channels = draw(c, 1, 70);
     const NormRelu relu = (NormRelu)draw(c, 0, 2);
     const bool training = draw(c, 0, 1);
+    const int known = (int)draw(c, 0, 2); // nothing, an array, dx itself
     Array *x = values(c, rows * channels), *dy = values(c, rows * channels);
     Array *y = values(c, rows * channels), *dx = values(c, rows * channels);
-    Array *mean = values(c, channels);
+    Array *other = values(c, rows * channels), *mean = values(c, channels);
     Array *inverse = array(c, channels, 0.5f, 2), *scale = values(c, channels);
     Array *dscale = values(c, channels), *dshift = values(c, channels);
-#define CALL(where)                                                                        \
-    const BatchNormShape shape = {rows,        channels,       training,     relu,         \
-                                  mean->where, inverse->where, scale->where, mean->where}; \
-    K->batch_norm_apply(&shape, x->where, y->where);                                       \
-    K->batch_norm_backward(&shape, x->where, dy->where, dx->where, dscale->where, dshift->where);
+#define CALL(where)                                                                             \
+    const BatchNormShape shape = {rows,        channels,       training,     relu,              \
+                                  mean->where, inverse->where, scale->where, mean->where};      \
+    K->batch_norm_apply(&shape, x->where, y->where);                                            \
+    const float *const added[] = {NULL, other->where, dx->where};                               \
+    K->batch_norm_backward(&shape, x->where, dy->where, added[known], dx->where, dscale->where, \
+                           dshift->where);
     ON_BOTH(CALL)
 #undef CALL
     same_bits(c, y);

@@ -83,9 +83,10 @@ static void inverse_deviation(int64_t channels, float epsilon, const float *vari
 static void over_elements(KernelNumber kernel, NormArguments s)
 {
     const int64_t size = index_of(s.rows * s.channels);
-    s.wide = wide(s.channels, s.x, s.dy, s.out);
+    s.wide = wide(s.channels, s.x, s.dy, s.out) && wide(s.channels, s.known, NULL, NULL);
     LAUNCH(kernel, grid_over((size + 3) / 4), s, READS(s.x, size), READS(s.dy, size),
-           READS_COEFFICIENTS(s), READS(s.slope, 2 * s.channels), WRITES(s.out, size));
+           READS(s.known, size), READS_COEFFICIENTS(s), READS(s.slope, 2 * s.channels),
+           WRITES(s.out, size));
 }
 
 static NormArguments arguments_with(const BatchNormShape *shape, const float *x)
@@ -107,7 +108,7 @@ static void batch_norm_apply(const BatchNormShape *shape, const float *x, float 
 }
 
 static void batch_norm_backward(const BatchNormShape *shape, const float *x, const float *dy,
-                                float *dx, float *dscale, float *dshift)
+                                const float *known, float *dx, float *dscale, float *dshift)
 {
     const int64_t size = shape->rows * shape->channels;
     NormArguments s = arguments_with(shape, x);
@@ -116,6 +117,7 @@ static void batch_norm_backward(const BatchNormShape *shape, const float *x, con
     s.slope = (float *)(void *)(s.partial + partial);
     s.dy = dy;
     s.wide = wide(s.channels, x, dy, NULL);
+    s.known = known;
     s.out = dx;
     s.dscale = dscale;
     s.dshift = dshift;

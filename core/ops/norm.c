@@ -14,8 +14,10 @@ static void batch_norm_backward(Node *node)
 {
     const Tensor *x = node->inputs[0], *y = node->output;
     float *dweight = grad_begin_or_spare(node, 1), *dbias = grad_begin_or_spare(node, 2);
-    float *dx = grad_begin_over(node, 0);
-    tape_kernels(y->tape)->batch_norm_backward(node->saved, x->data, y->grad, dx, dweight, dbias);
+    const float *known;
+    float *dx = grad_begin_adding(node, 0, &known);
+    tape_kernels(y->tape)->batch_norm_backward(node->saved, x->data, y->grad, known, dx, dweight,
+                                               dbias);
     for (int i = 0; i < 3; i++) grad_end(node, i);
 }
 

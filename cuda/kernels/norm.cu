@@ -273,7 +273,8 @@ KERNEL(norm_input_gradient, NormArguments)
     const int32_t channel = (int32_t)((uint32_t)first % (uint32_t)a.channels);
     if (!a.wide) {
         for (int64_t i = first; i < first + 4 && i < size; i++)
-            a.out[i] = input_gradient(&a, (int32_t)(i % a.channels), a.x[i], a.dy[i]);
+            a.out[i] = (a.known ? a.known[i] : 0) +
+                       input_gradient(&a, (int32_t)(i % a.channels), a.x[i], a.dy[i]);
         return;
     }
     const float4 x = load4(a.x + first);
@@ -282,5 +283,12 @@ KERNEL(norm_input_gradient, NormArguments)
     v.y = input_gradient(&a, channel + 1, x.y, v.y);
     v.z = input_gradient(&a, channel + 2, x.z, v.z);
     v.w = input_gradient(&a, channel + 3, x.w, v.w);
+    if (a.known) {
+        const float4 known = load4(a.known + first);
+        v.x = known.x + v.x;
+        v.y = known.y + v.y;
+        v.z = known.z + v.z;
+        v.w = known.w + v.w;
+    }
     store4(a.out + first, v);
 }

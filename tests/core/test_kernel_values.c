@@ -302,9 +302,9 @@ static void batch_norm(void)
     }
     BatchNormShape shape = {ROWS, CHANNELS, true, NORM_RELU_NONE, mean, inverse, scale, mean};
     k->batch_norm_apply(&shape, x, y);
-    k->batch_norm_backward(&shape, x, dy, dx, dscale, dshift);
+    k->batch_norm_backward(&shape, x, dy, NULL, dx, dscale, dshift);
     shape.training = false;
-    k->batch_norm_backward(&shape, x, dy, z, dscale, dshift);
+    k->batch_norm_backward(&shape, x, dy, NULL, z, dscale, dshift);
     for (int c = 0; c < CHANNELS; c++) {
         double g = 0, gz = 0, factor = (double)scale[c] * (double)inverse[c];
         for (int i = c; i < ROWS * CHANNELS; i += CHANNELS) {

@@ -206,9 +206,10 @@ static void norm_case(const Run *run, const int64_t *size)
     BatchNormShape shape = {rows, channels,  true,      (NormRelu)size[2],
                             mean, inputs[4], inputs[3], inputs[2]};
     k->batch_norm_apply(&shape, inputs[1], run->out[1]);
-    k->batch_norm_backward(&shape, inputs[1], inputs[2], run->out[2], dscale, dscale + channels);
+    k->batch_norm_backward(&shape, inputs[1], inputs[2], NULL, run->out[2], dscale,
+                           dscale + channels);
     shape.training = false;
-    k->batch_norm_backward(&shape, inputs[1], inputs[2], run->out[3], run->out[4],
+    k->batch_norm_backward(&shape, inputs[1], inputs[2], inputs[0], run->out[3], run->out[4],
                            run->out[4] + channels);
 }
 

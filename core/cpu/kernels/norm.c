@@ -132,6 +132,7 @@ typedef struct ApplyCall {
     const float *x, *dy;
     const float *mean, *factor, *shift; // wide rows: (x - mean) * factor + shift
     const float *slope, *offset;        // wide rows, backward
+    const float *known;                 // backward: NULL, or what is added
     float *out;
 } ApplyCall;
 
@@ -257,39 +258,44 @@ static void gradients_of_panels(const void *context, int64_t begin, int64_t end,
     }
 }
 
+// gradient: dy, becomes dx. known: NULL, or what is added to it.
 static inline __attribute__((always_inline)) void
 input_gradient_row(const ApplyCall *call, const NormRelu relu, int64_t columns,
-                   const float *restrict x, float *restrict gradient) // dy becomes dx
+                   const float *restrict x, const float *restrict known, float *restrict gradient)
 {
     for (int64_t j = 0; j < columns; j++) {
         float value, g = arriving(call, relu, x[j], gradient[j], j, &value);
         float through_statistics =
             multiply_add(call->slope[j], value - call->mean[j], call->offset[j]);
         float dx = multiply_add(call->factor[j], g, through_statistics);
-        gradient[j] = relu == NORM_RELU_BEFORE && !(x[j] > 0) ? 0 : dx;
+        dx = relu == NORM_RELU_BEFORE && !(x[j] > 0) ? 0 : dx;
+        gradient[j] = known ? known[j] + dx : dx;
     }
 }
 
 static void input_gradient_rows(const void *context, int64_t begin, int64_t end, int thread)
 {
-    (void)thread;
     const ApplyCall call = *(const ApplyCall *)context;
+    float *sums = call.known ? scratch(thread, call.wide * (int64_t)sizeof(float)) : NULL;
     for (int64_t row = begin; row < end; row++) {
         const float *x = call.x + row * call.wide, *dy = call.dy + row * call.wide;
         float *dx = call.out + row * call.wide;
+        const float *known = call.known ? call.known + row * call.wide : NULL;
         const int64_t columns = smaller(call.wide, call.count - row * call.wide);
-        if (dx != dy) memcpy(dx, dy, (size_t)columns * sizeof(float));
+        const size_t bytes = (size_t)columns * sizeof(float);
+        if (known) memcpy(sums, known, bytes); // known may be dx
+        if (dx != dy) memcpy(dx, dy, bytes);
         if (call.relu == NORM_RELU_AFTER)
-            input_gradient_row(&call, NORM_RELU_AFTER, columns, x, dx);
+            input_gradient_row(&call, NORM_RELU_AFTER, columns, x, known ? sums : NULL, dx);
         else if (call.relu == NORM_RELU_BEFORE)
-            input_gradient_row(&call, NORM_RELU_BEFORE, columns, x, dx);
+            input_gradient_row(&call, NORM_RELU_BEFORE, columns, x, known ? sums : NULL, dx);
         else
-            input_gradient_row(&call, NORM_RELU_NONE, columns, x, dx);
+            input_gradient_row(&call, NORM_RELU_NONE, columns, x, known ? sums : NULL, dx);
     }
 }
 
-static void batch_norm_backward(const BatchNormShape *s, const float *x, const float *dy, float *dx,
-                                float *dscale, float *dshift)
+static void batch_norm_backward(const BatchNormShape *s, const float *x, const float *dy,
+                                const float *known, float *dx, float *dscale, float *dshift)
 {
     const int64_t channels = s->channels;
     BackwardCall sums = {.plan = columns_plan(s->rows, channels)};
@@ -315,6 +321,7 @@ static void batch_norm_backward(const BatchNormShape *s, const float *x, const f
     repeat_phases(channels, wide, offset);
     call.slope = slope;
     call.offset = offset;
+    call.known = known;
     call.out = dx;
     parallel_ranges((call.count + wide - 1) / wide, wide, input_gradient_rows, &call);
 }
