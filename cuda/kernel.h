@@ -194,6 +194,26 @@ DEVICE void store4(float *p, float4 v)
     *(float4 *)(void *)p = v;
 }
 
+// One element, or four neighbours: 1 or 4 lanes.
+DEVICE void load_lanes(const int lanes, const float *p, float *v)
+{
+    if (lanes == 1) {
+        v[0] = p[0];
+        return;
+    }
+    const float4 four = load4(p);
+    v[0] = four.x, v[1] = four.y, v[2] = four.z, v[3] = four.w;
+}
+DEVICE void store_lanes(const int lanes, float *p, const float *v)
+{
+    if (lanes == 1) {
+        p[0] = v[0];
+        return;
+    }
+    const float4 four = {v[0], v[1], v[2], v[3]};
+    store4(p, four);
+}
+
 // The sum over a warp's lanes, in every lane, by one fixed tree.
 DEVICE double warp_sum(double value)
 {

@@ -23,7 +23,8 @@ typedef struct Loop {
     int figure_count;
 } Loop;
 
-static const double ON_DEVICE = INFINITY; // in rows: the value is in kept
+// In rows: the value is in kept; the step did not compute this figure.
+static const double ON_DEVICE = INFINITY, GAP = -INFINITY;
 
 void step_figure(const Step *step, double *figure, const Tensor *value)
 {
@@ -64,15 +65,16 @@ static void run_step(Loop *loop, int epoch, int64_t number)
     step.images = image_batch(&loop->store, loop->tape, step.samples, count, plan->augmentation,
                               augmentation, first, classes);
     step.labels = tape_ints(loop->tape, count, classes);
-    for (int i = 0; i < MAX_FIGURES; i++)
-        figures[i] = NAN; // a step that does not compute a figure leaves a gap in its curve
+    for (int i = 0; i < MAX_FIGURES; i++) figures[i] = GAP;
     loop->trainee->step(loop->trainee->state, &step, figures);
     tape_reset(loop->tape);
 }
 
-// The means of the figures over the epoch that has just been run.
-static void collect_figures(Loop *loop)
+// The means of the figures over the epoch that has just been run; one that a step did not compute
+// leaves a gap in its curve (NAN). False where the first one is computed and no number.
+static bool collect_figures(Loop *loop)
 {
+    bool gap[MAX_FIGURES] = {false};
     const TrainingPlan *plan = loop->plan;
     const int64_t count = loop->steps_per_epoch * MAX_FIGURES;
     float *kept = allocate((size_t)count * sizeof *kept);
@@ -82,14 +84,20 @@ static void collect_figures(Loop *loop)
     for (int64_t number = 0; number < loop->steps_per_epoch; number++)
         for (int i = 0; i < loop->figure_count; i++) {
             double figure = loop->rows[number][i];
+            gap[i] |= figure == GAP;
             if (loop->kept && figure == ON_DEVICE) figure = (double)kept[number * MAX_FIGURES + i];
             loop->figures[i] +=
                 figure * (double)samples_of_step(loop, number) / (double)plan->sample_count;
         }
     free(kept);
+    const bool usable = gap[0] || isfinite(loop->figures[0]);
+    for (int i = 0; i < loop->figure_count; i++)
+        if (gap[i]) loop->figures[i] = (double)NAN;
+    return usable;
 }
 
-static void run_epoch(Loop *loop, int epoch, Curves *curves)
+// False where the training diverged.
+static bool run_epoch(Loop *loop, int epoch, Curves *curves)
 {
     const TrainingPlan *plan = loop->plan;
     const Trainee *trainee = loop->trainee;
@@ -103,12 +111,13 @@ static void run_epoch(Loop *loop, int epoch, Curves *curves)
         snprintf(text, sizeof text, "epoch %d/%d", epoch + 1, plan->epochs);
         progress_update(&loop->progress, epoch * loop->steps_per_epoch + number + 1, text);
     }
-    collect_figures(loop);
+    if (!collect_figures(loop)) return false;
     for (int i = 0; i < loop->figure_count; i++)
         curves_add(curves, trainee->figures[i], "", epoch + 1, loop->figures[i]);
     int done = epoch + 1;
     if (trainee->evaluate && (done % trainee->evaluate_every == 0 || done == plan->epochs))
         trainee->evaluate(trainee->state, done, curves);
+    return true;
 }
 
 static bool save_checkpoint(const Loop *loop, int epochs_done, const Curves *curves, double seconds,
@@ -181,8 +190,7 @@ static bool run_epochs(Loop *loop, Curves *curves, double *seconds, Error *error
     double started = seconds_now(), saved = started;
     *seconds = before;
     for (int epoch = begin; epoch < plan->epochs; epoch++) {
-        run_epoch(loop, epoch, curves);
-        if (epoch + 1 == plan->epochs && loop->figure_count > 0 && !isfinite(loop->figures[0]))
+        if (!run_epoch(loop, epoch, curves))
             return fail(
                 error,
                 "%s: the training diverged, its %s is not a number after epoch %d; a smaller "

@@ -3,17 +3,6 @@
 // of rows that a second kernel adds by a fixed tree.
 #include "cuda/kernel.h"
 
-// What a column kernel does for one channel or for four neighbouring ones: 1 or 4 lanes.
-DEVICE void load_lanes(const int lanes, const float *p, float *v)
-{
-    if (lanes == 1) {
-        v[0] = p[0];
-        return;
-    }
-    const float4 four = load4(p);
-    v[0] = four.x, v[1] = four.y, v[2] = four.z, v[3] = four.w;
-}
-
 // Block (tile of 32 channels, piece); its threads stand in 32 / lanes columns and lanes x 8 rows.
 typedef struct Place {
     int32_t channel;

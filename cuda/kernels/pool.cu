@@ -73,26 +73,6 @@ DEVICE Element own_element(const PoolArguments *a, const int lanes, int32_t heig
     return e;
 }
 
-DEVICE void load_lanes(const int lanes, const float *p, float *v)
-{
-    if (lanes == 1) {
-        v[0] = p[0];
-        return;
-    }
-    const float4 four = load4(p);
-    v[0] = four.x, v[1] = four.y, v[2] = four.z, v[3] = four.w;
-}
-
-DEVICE void store_lanes(const int lanes, float *p, const float *v)
-{
-    if (lanes == 1) {
-        p[0] = v[0];
-        return;
-    }
-    const float4 four = {v[0], v[1], v[2], v[3]};
-    store4(p, four);
-}
-
 // Places of pixels in the image, as floats' bits where four go at once.
 DEVICE void load_places(const int lanes, const int32_t *p, int32_t *v)
 {

@@ -3,17 +3,6 @@
 // second kernel adds by a tree.
 #include "cuda/kernel.h"
 
-// One element, or four neighbours: 1 or 4 lanes.
-DEVICE void load_lanes(const int lanes, const float *p, float *v)
-{
-    if (lanes == 1) {
-        v[0] = p[0];
-        return;
-    }
-    const float4 four = load4(p);
-    v[0] = four.x, v[1] = four.y, v[2] = four.z, v[3] = four.w;
-}
-
 // Block (piece, row): threads take every blockDim-th element of the piece.
 DEVICE void sum_piece(const RowsArguments *a, const bool product)
 {

@@ -5,17 +5,6 @@
 // result mixes some rows and columns of the source, which the host lists (cuda/resample.c).
 #include "cuda/kernel.h"
 
-// Four neighbouring channels, or one: 4 and 1 lanes.
-DEVICE void load_lanes(const int lanes, const float *p, float *v)
-{
-    if (lanes == 1) {
-        v[0] = p[0];
-        return;
-    }
-    const float4 four = load4(p);
-    v[0] = four.x, v[1] = four.y, v[2] = four.z, v[3] = four.w;
-}
-
 DEVICE void add_lanes(const int lanes, float weight, const float *x, float *sum)
 {
     UNROLL for (int k = 0; k < lanes; k++) sum[k] = fmaf(weight, x[k], sum[k]);
