@@ -4,8 +4,8 @@
 # PTX and memory checks where NVIDIA's tools are, all at the same time; then, alone, times beside PyTorch's where that is, bandwidths.
 # Each part has its own limit of time and its own lines in the report; a part that fails or runs out of time does not stop the next.
 # usage: [DEVICE=cuda] [BENCH_TORCH=python3] cuda/on-device.sh [REPORT] (default build/on-device.txt)
-#        cuda/on-device.sh --train SECONDS ARGUMENTS.. : `sieve train --device cuda ARGUMENTS`, stopped by kill -9 after so long;
-#        the next call goes on from its last checkpoint: a long training in several leases of a machine
+#        cuda/on-device.sh --for SECONDS COMMAND ARGUMENTS.. : `sieve COMMAND --device cuda ARGUMENTS` (train, run), stopped by kill -9
+#        after so long; the next call goes on from its last checkpoint: a long training in several leases of a machine
 # ../shared or $SIEVE_SHARED holds golden cases, real data and torch_bench.py. Exit status 0 only if every part passed.
 cd "$(dirname "$0")/.." || exit 1
 shared=${SIEVE_SHARED:-../shared}
@@ -23,10 +23,11 @@ case $1 in
     "$BUILD/sieve" ops --device "$device" --check --precision "$2" | cmp - "$BUILD/first.txt"
     exit
     ;;
---train) # SECONDS ARGUMENTS..
+--for) # SECONDS COMMAND ARGUMENTS..
     seconds=$2
-    shift 2
-    timeout -s KILL "$seconds" "$BUILD/sieve" train --device "$device" "$@"
+    command=$3
+    shift 3
+    timeout -s KILL "$seconds" "$BUILD/sieve" "$command" --device "$device" "$@"
     status=$?
     [ $status -eq 137 ] && echo "stopped after $seconds s; the same call goes on from the last checkpoint"
     exit $status
