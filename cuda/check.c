@@ -476,6 +476,26 @@ static void check_conv(Check *c)
     same_values(c, squares, c->product_tolerance);
 }
 
+// More images than a block finishes, few positions and many channels: the norms from Gram matrices.
+static void check_weight_norms(Check *c)
+{
+    ConvShape s = {.batch = draw(c, 9, 40), .stride = 1, .dilation = 1};
+    s.in_channels = 32 + draw(c, 0, 40);
+    s.out_channels = 32 + draw(c, 0, 40);
+    s.kernel_height = s.kernel_width = draw(c, 1, 2);
+    s.in_height = s.out_height = draw(c, 1, 5);
+    s.in_width = s.out_width = draw(c, 1, 5);
+    s.out_height += 1 - s.kernel_height + 2 * (s.padding = s.kernel_height - 1);
+    s.out_width += 1 - s.kernel_width + 2 * s.padding;
+    Array *x = values(c, s.batch * s.in_height * s.in_width * s.in_channels);
+    Array *dy = values(c, s.batch * s.out_height * s.out_width * s.out_channels);
+    Array *squares = values(c, s.batch);
+#define CALL(where) K->conv2d_weight_norms(&s, x->where, dy->where, squares->where);
+    ON_BOTH(CALL)
+#undef CALL
+    same_values(c, squares, c->product_tolerance);
+}
+
 static void check_frozen_conv(Check *c)
 {
     const ConvShape s = draw_conv(c);
@@ -515,6 +535,7 @@ static const struct {
               {"updates", check_updates},
               {"gemm", check_gemm},
               {"conv2d", check_conv},
+              {"weight_norms", check_weight_norms},
               {"conv2d_frozen", check_frozen_conv}};
 enum { CHECK_COUNT = sizeof checks / sizeof checks[0] };
 

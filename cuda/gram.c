@@ -1,8 +1,9 @@
 // Host side of kernels/gram.cu.
 #include "cuda/launch.h"
 
-// Whether the norms cost less than forming each image's gradient, which the matrix units do some six times
-// faster for a multiplication, but which is then written and read: about 130 multiplications a value.
+// Whether the norms cost less than forming each image's gradient, which the matrix units do some six
+// times faster for a multiplication, but which is then written and read: about 130 multiplications a
+// value.
 bool gram_norms_pay(const ConvShape *s)
 {
     const double positions = (double)(s->out_height * s->out_width);
@@ -19,7 +20,7 @@ void conv2d_gram_norms(const ConvShape *shape, const float *x, const float *dy, 
     const int tile = positions <= SIDE ? SIDE : SIDE * MOST_EACH;
     GramArguments s = {.positions = index_of(positions),
                        .columns = index_of(shape->out_width),
-                       .tiles = index_of((positions + tile - 1) / tile),
+                       .tiles = index_of(ceiling(positions, tile)),
                        .inner = index_of(shape->in_channels),
                        .height = index_of(shape->in_height),
                        .width = index_of(shape->in_width),
@@ -41,8 +42,5 @@ void conv2d_gram_norms(const ConvShape *shape, const float *x, const float *dy, 
                        .shared = 2 * tile * LINE * (int)sizeof(float)};
     LAUNCH(tile == SIDE ? KERNEL_gram_16 : KERNEL_gram_64, grid, s, READS(s.x, x_size),
            READS(s.dy, y_size), WRITES(s.partial, batch * pairs));
-    RowsArguments sum = {
-        .rows = batch, .pieces = index_of(pairs), .partial = s.partial, .y = squares};
-    LAUNCH(KERNEL_finish_rows, grid_over(batch), sum, READS(sum.partial, batch * pairs),
-           WRITES(sum.y, batch));
+    finish_rows(batch, pairs, s.partial, false, squares);
 }

@@ -28,8 +28,7 @@ static int64_t checked_batch(const GroupNormArguments *s)
 static Grid grid_of_elements(GroupNormArguments *s)
 {
     const int64_t size = index_of(s->positions * s->channels);
-    s->wide =
-        s->width % 4 == 0 && (((uintptr_t)s->x | (uintptr_t)s->dy | (uintptr_t)s->out) & 15) == 0;
+    s->wide = s->width % 4 == 0 && at_16_bytes(s->x, s->dy, s->out);
     Grid grid = grid_over(s->wide ? size / 4 : size);
     grid.y = checked_batch(s);
     return grid;

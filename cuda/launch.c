@@ -27,6 +27,21 @@ Grid grid_over(int64_t count)
     return (Grid){.x = (count + MOST_THREADS - 1) / MOST_THREADS, .threads = MOST_THREADS};
 }
 
+Grid grid_of_warps(int64_t count)
+{
+    return grid_over(count * 32);
+}
+
+int64_t ceiling(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+bool at_16_bytes(const void *a, const void *b, const void *c)
+{
+    return (((uintptr_t)a | (uintptr_t)b | (uintptr_t)c) & 15) == 0;
+}
+
 Grid grid_of_rows(int64_t rows, int64_t threads)
 {
     const int64_t most = threads < MOST_THREADS ? (threads + 31) / 32 * 32 : MOST_THREADS;

@@ -75,8 +75,9 @@ void device_graph_each(const DeviceGraph *graph, void (*visit)(const Launch *, v
 const char *kernel_name(KernelNumber kernel);
 const Backend *device_backend(void); // of the device in use
 
-// One thread for each of `count` items.
+// One thread for each of `count` items; one warp.
 Grid grid_over(int64_t count);
+Grid grid_of_warps(int64_t count);
 
 // Blocks (row, part of it) for `rows` rows, which need this many threads each.
 Grid grid_of_rows(int64_t rows, int64_t threads);
@@ -88,11 +89,19 @@ void *device_scratch(int64_t bytes);
 // As int32, which is what kernels compute indices with; stops the program where it does not fit.
 int32_t index_of(int64_t value);
 
+int64_t ceiling(int64_t a, int64_t b); // of a / b
+
+// Whether these arrays (NULL: none) begin at multiples of 16 bytes, as copies of four floats want it.
+bool at_16_bytes(const void *a, const void *b, const void *c);
+
 // The kernel of core/kernels.h, and the bytes of scratch memory that it takes, from the first on.
 void dot_rows(int64_t rows, int64_t count, const float *a, const float *b, float *y);
 int64_t dot_rows_scratch(int64_t rows, int64_t count);
+// y[row] = the sum of partial (rows, pieces), or its root.
+void finish_rows(int64_t rows, int64_t pieces, double *partial, bool root, float *y);
 
-// conv2d_weight_norms of core/kernels.h without forming the gradients, and whether that costs less (gram.c).
+// conv2d_weight_norms of core/kernels.h without forming the gradients, and whether that costs less
+// (gram.c).
 bool gram_norms_pay(const ConvShape *shape);
 void conv2d_gram_norms(const ConvShape *shape, const float *x, const float *dy, float *squares);
 

@@ -4,7 +4,7 @@
 static void over_rows(KernelNumber kernel, LossArguments s)
 {
     const int64_t size = s.rows * s.classes;
-    LAUNCH(kernel, grid_over(s.rows * 32), s, READS(s.x, size), READS(s.y, size),
+    LAUNCH(kernel, grid_of_warps(s.rows), s, READS(s.x, size), READS(s.y, size),
            READS(s.dy, kernel == KERNEL_cross_entropy_backward ? s.rows : size),
            READS(s.labels, s.rows), WRITES(s.out, size), WRITES(s.losses, s.rows));
 }

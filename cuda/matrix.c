@@ -13,11 +13,6 @@ void matrix_precision(Precision wanted)
     precision = wanted;
 }
 
-static int64_t ceiling(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
 // Elements of a and b that may be read, and of c.
 typedef struct Extents {
     int64_t a, b, c;
@@ -28,7 +23,7 @@ static bool in_chunks(const MatrixArguments *s, Kind kind)
 {
     int64_t b_run = kind == KIND_INPUT ? s->inner : s->n;
     return s->inner % 4 == 0 && s->a_stride % 4 == 0 && b_run % 4 == 0 && s->b_stride % 4 == 0 &&
-           (((uintptr_t)s->a | (uintptr_t)s->b) & 15) == 0;
+           at_16_bytes(s->a, s->b, NULL);
 }
 
 // ---- How a product is cut: the tile's size and the splits of k ----
@@ -53,9 +48,9 @@ typedef struct Cut {
     int64_t splits, split_k;
 } Cut;
 
-// The time of a product in steps of k of one block of the largest tile. A multiprocessor with less blocks
-// than fit it does not work at its full rate; each block takes a few steps to fill its stages, and each
-// split writes sums that another kernel reads.
+// The time of a product in steps of k of one block of the largest tile. A multiprocessor with less
+// blocks than fit it does not work at its full rate; each block takes a few steps to fill its stages,
+// and each split writes sums that another kernel reads.
 static double time_of(const MatrixArguments *s, const Tile *tile, int64_t splits)
 {
     enum { FILL = 3, PARTIAL = 7, SECOND_KERNEL = 5 };
@@ -122,7 +117,7 @@ static void each_part(MatrixArguments s, Kind kind, const Cut *cut, Extents exte
 static void finish(MatrixArguments s, Extents extents)
 {
     const int64_t size = index_of((int64_t)s.m * s.n), partial = s.splits * size;
-    const bool wide = s.splits < 16 && s.dense && s.n % 4 == 0 && ((uintptr_t)s.c & 15) == 0;
+    const bool wide = s.splits < 16 && s.dense && s.n % 4 == 0 && at_16_bytes(s.c, NULL, NULL);
     s.parts = s.splits < 16 ? 1 : 8;
     Grid grid = grid_over(wide ? size / 4 : size * s.parts);
     grid.shared = s.parts > 1 ? MOST_THREADS * (int)sizeof(float) : 0;
@@ -343,7 +338,7 @@ static void conv2d_frozen_input_gradient(const ConvShape *shape, const ConvAfter
                          .y = y,
                          .scale = after->scale,
                          .dy = dy};
-    s.wide = s.n % 4 == 0 && (((uintptr_t)y | (uintptr_t)dy) & 15) == 0;
+    s.wide = s.n % 4 == 0 && at_16_bytes(y, dy, NULL);
     if (after->relu || after->scale)
         LAUNCH(KERNEL_frozen_gradient, grid_over((s.count + 3) / 4), s, READS(s.y, s.count),
                READS(s.scale, s.n), WRITES(s.dy, s.count));

@@ -1,11 +1,6 @@
 // Host side of kernels/noise.cu.
 #include "cuda/launch.h"
 
-static bool wide(const void *a, const void *b, const void *c)
-{
-    return (((uintptr_t)a | (uintptr_t)b | (uintptr_t)c) & 15) == 0;
-}
-
 static NoiseArguments with_key(int64_t count, RandomKey key)
 {
     return (NoiseArguments){
@@ -17,7 +12,7 @@ static void dropout(int64_t count, float probability, RandomKey key, const float
     NoiseArguments s = with_key(count, key);
     s.threshold = (uint32_t)((double)probability * 65536 + 0.5);
     s.a = 1 / (1 - probability);
-    s.wide = wide(x, y, NULL);
+    s.wide = at_16_bytes(x, y, NULL);
     s.x = x;
     s.y = y;
     LAUNCH(KERNEL_dropout, grid_over((count + 7) / 8), s, READS(s.x, count), WRITES(s.y, count));
@@ -27,7 +22,7 @@ static void dropout_backward(int64_t count, float probability, const float *y, c
                              float *dx)
 {
     NoiseArguments s = {.count = count, .a = 1 / (1 - probability), .x = y, .dy = dy, .y = dx};
-    s.wide = wide(y, dy, dx);
+    s.wide = at_16_bytes(y, dy, dx);
     LAUNCH(KERNEL_dropout_backward, grid_over((count + 3) / 4), s, READS(s.x, count),
            READS(s.dy, count), WRITES(s.y, count));
 }
@@ -37,7 +32,7 @@ static void uniform(int64_t count, float low, float high, RandomKey key, float *
     NoiseArguments s = with_key(count, key);
     s.a = low;
     s.b = high - low;
-    s.wide = wide(y, NULL, NULL);
+    s.wide = at_16_bytes(y, NULL, NULL);
     s.y = y;
     LAUNCH(KERNEL_uniform, grid_over((count + 3) / 4), s, WRITES(s.y, count));
 }
@@ -45,7 +40,7 @@ static void uniform(int64_t count, float low, float high, RandomKey key, float *
 static void normal(int64_t count, RandomKey key, float *y)
 {
     NoiseArguments s = with_key(count, key);
-    s.wide = wide(y, NULL, NULL);
+    s.wide = at_16_bytes(y, NULL, NULL);
     s.y = y;
     LAUNCH(KERNEL_normal, grid_over((count + 3) / 4), s, WRITES(s.y, count));
 }

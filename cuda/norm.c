@@ -3,12 +3,7 @@
 
 static bool wide(int64_t channels, const void *a, const void *b, const void *c)
 {
-    return channels % 4 == 0 && (((uintptr_t)a | (uintptr_t)b | (uintptr_t)c) & 15) == 0;
-}
-
-static int64_t ceiling(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
+    return channels % 4 == 0 && at_16_bytes(a, b, c);
 }
 
 // Pieces of rows: as many as fill the device once, together with the tiles of channels.
@@ -28,12 +23,6 @@ static NormArguments arguments_of(int64_t rows, int64_t channels, NormRelu relu,
         s.height *= 2;
     s.pieces = index_of(pieces);
     return s;
-}
-
-// A warp for each channel.
-static Grid grid_of_channels(const NormArguments *s)
-{
-    return grid_over((int64_t)s->channels * 32);
 }
 
 static Grid grid_of_pieces(const NormArguments *s)
@@ -60,7 +49,7 @@ static void batch_norm_statistics(const BatchStatistics *shape, const float *x, 
     s.running_variance = shape->running_variance;
     LAUNCH(KERNEL_norm_statistics, grid_of_pieces(&s), s, READS(s.x, rows * channels),
            WRITES(s.partial, partial));
-    LAUNCH(KERNEL_norm_finish_statistics, grid_of_channels(&s), s, READS(s.x, channels),
+    LAUNCH(KERNEL_norm_finish_statistics, grid_of_warps(s.channels), s, READS(s.x, channels),
            READS(s.partial, partial), WRITES(s.mean_out, channels), WRITES(s.inverse_out, channels),
            WRITES(s.running_mean, channels), WRITES(s.running_variance, channels));
 }
@@ -83,7 +72,7 @@ static void inverse_deviation(int64_t channels, float epsilon, const float *vari
 static void over_elements(KernelNumber kernel, NormArguments s)
 {
     const int64_t size = index_of(s.rows * s.channels);
-    s.wide = wide(s.channels, s.x, s.dy, s.out) && wide(s.channels, s.known, NULL, NULL);
+    s.wide = wide(s.channels, s.x, s.dy, s.out) && at_16_bytes(s.known, NULL, NULL);
     LAUNCH(kernel, grid_over((size + 3) / 4), s, READS(s.x, size), READS(s.dy, size),
            READS(s.known, size), READS_COEFFICIENTS(s), READS(s.slope, 2 * s.channels),
            WRITES(s.out, size));
@@ -123,7 +112,7 @@ static void batch_norm_backward(const BatchNormShape *shape, const float *x, con
     s.dshift = dshift;
     LAUNCH(KERNEL_norm_gradient_sums, grid_of_pieces(&s), s, READS(s.x, size), READS(s.dy, size),
            READS_COEFFICIENTS(s), WRITES(s.partial, partial));
-    LAUNCH(KERNEL_norm_finish_sums, grid_of_channels(&s), s, READS_COEFFICIENTS(s),
+    LAUNCH(KERNEL_norm_finish_sums, grid_of_warps(s.channels), s, READS_COEFFICIENTS(s),
            READS(s.partial, partial), WRITES(s.slope, slope), WRITES(s.dscale, shape->channels),
            WRITES(s.dshift, shape->channels));
     if (dx) over_elements(KERNEL_norm_input_gradient, s);

@@ -26,7 +26,7 @@ static PoolArguments arguments_of(const PoolShape *s)
 // Channels in fours and arrays at multiples of 16 bytes: four channels a thread.
 static bool wide(const PoolShape *s, const void *a, const void *b, const void *c)
 {
-    return s->channels % 4 == 0 && (((uintptr_t)a | (uintptr_t)b | (uintptr_t)c) & 15) == 0;
+    return s->channels % 4 == 0 && at_16_bytes(a, b, c);
 }
 
 static Grid grid_of(const PoolArguments *s, int64_t rows, int64_t width)

@@ -1,13 +1,16 @@
 // Host side of kernels/reduce.cu.
 #include "cuda/launch.h"
 
-static int64_t ceiling(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
 // Sums of rows of a, or of products of a and b; grids have at most ROWS_LIMIT rows.
 enum { ROWS_LIMIT = 32768, SHORT_ROW = 1024 };
+
+void finish_rows(int64_t rows, int64_t pieces, double *partial, bool root, float *y)
+{
+    RowsArguments s = {
+        .rows = rows, .pieces = index_of(pieces), .root = root, .partial = partial, .y = y};
+    LAUNCH(KERNEL_finish_rows, grid_of_warps(rows), s, READS(s.partial, rows * pieces),
+           WRITES(s.y, rows));
+}
 
 static void sum_rows(bool product, bool root, int64_t rows, int64_t count, const float *a,
                      const float *b, float *y)
@@ -27,9 +30,7 @@ static void sum_rows(bool product, bool root, int64_t rows, int64_t count, const
                  .shared = MOST_THREADS / 32 * (int)sizeof(double)};
     LAUNCH(product ? KERNEL_dot_rows : KERNEL_sum_rows, grid, s, READS(s.a, rows * count),
            READS(s.b, rows * count), WRITES(s.partial, partial), WRITES(s.y, rows));
-    if (partial > 0)
-        LAUNCH(KERNEL_finish_rows, grid_over(rows * 32), s, READS(s.partial, partial),
-               WRITES(s.y, rows));
+    if (partial > 0) finish_rows(rows, s.pieces, s.partial, root, y);
 }
 
 static void sum_columns(int64_t outer, int64_t count, int64_t inner, const float *x, float *y)
@@ -40,7 +41,7 @@ static void sum_columns(int64_t outer, int64_t count, int64_t inner, const float
         x += OUTER_LIMIT * count * inner, y += OUTER_LIMIT * inner;
     }
     ColumnsArguments s = {.count = count, .inner = inner, .height = HEIGHT, .x = x, .y = y};
-    s.wide = inner % 4 == 0 && ((uintptr_t)x & 15) == 0;
+    s.wide = inner % 4 == 0 && at_16_bytes(x, NULL, NULL);
     while (ceiling(count, s.height) > 1024) s.height *= 2;
     s.pieces = index_of(ceiling(count > 0 ? count : 1, s.height));
     int64_t partial = s.pieces > 1 ? outer * s.pieces * inner : 0;
@@ -52,10 +53,7 @@ static void sum_columns(int64_t outer, int64_t count, int64_t inner, const float
                  .shared = COLUMN_THREADS * ROW_THREADS * (int)sizeof(double)};
     LAUNCH(KERNEL_sum_columns, grid, s, READS(s.x, outer * count * inner),
            WRITES(s.partial, partial), WRITES(s.y, outer * inner));
-    if (partial == 0) return;
-    RowsArguments rest = {.rows = outer * inner, .pieces = s.pieces, .partial = s.partial, .y = y};
-    LAUNCH(KERNEL_finish_rows, grid_over(rest.rows * 32), rest, READS(rest.partial, partial),
-           WRITES(rest.y, rest.rows));
+    if (partial > 0) finish_rows(outer * inner, s.pieces, s.partial, false, y);
 }
 
 static void sum(int64_t outer, int64_t count, int64_t inner, const float *x, float *y)

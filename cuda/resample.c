@@ -82,7 +82,7 @@ static void resample(const ResampleShape *shape, bool backward, const float *x, 
     const int64_t pitch = (int64_t)s.width * s.channels;
     const int64_t source = shape->batch * s.source_height * s.source_width * s.channels;
     if (shape->batch == 0 || pitch == 0) return;
-    s.wide = s.channels % 4 == 0 && (((uintptr_t)x | (uintptr_t)y) & 15) == 0;
+    s.wide = s.channels % 4 == 0 && at_16_bytes(x, y, NULL);
     send_tables(&rows, &columns, backward, &s);
     LAUNCH(KERNEL_resample2d, grid_of_rows(shape->batch * s.height, s.wide ? pitch / 4 : pitch), s,
            READS_MIXTURE(s.rows, s.height, rows.out * taps),

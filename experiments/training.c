@@ -71,8 +71,9 @@ static void run_step(Loop *loop, int epoch, int64_t number)
 }
 
 // The means of the figures over the epoch that has just been run; one that a step did not compute
-// leaves a gap in its curve (NAN). False where the first one is computed and no number.
-static bool collect_figures(Loop *loop)
+// leaves a gap in its curve (NAN). False where the first one is no number though it is computed, or
+// the last epoch's.
+static bool collect_figures(Loop *loop, bool last)
 {
     bool gap[MAX_FIGURES] = {false};
     const TrainingPlan *plan = loop->plan;
@@ -90,7 +91,7 @@ static bool collect_figures(Loop *loop)
                 figure * (double)samples_of_step(loop, number) / (double)plan->sample_count;
         }
     free(kept);
-    const bool usable = gap[0] || isfinite(loop->figures[0]);
+    const bool usable = (gap[0] && !last) || isfinite(loop->figures[0]);
     for (int i = 0; i < loop->figure_count; i++)
         if (gap[i]) loop->figures[i] = (double)NAN;
     return usable;
@@ -111,7 +112,7 @@ static bool run_epoch(Loop *loop, int epoch, Curves *curves)
         snprintf(text, sizeof text, "epoch %d/%d", epoch + 1, plan->epochs);
         progress_update(&loop->progress, epoch * loop->steps_per_epoch + number + 1, text);
     }
-    if (!collect_figures(loop)) return false;
+    if (!collect_figures(loop, epoch + 1 == plan->epochs)) return false;
     for (int i = 0; i < loop->figure_count; i++)
         curves_add(curves, trainee->figures[i], "", epoch + 1, loop->figures[i]);
     int done = epoch + 1;

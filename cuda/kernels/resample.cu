@@ -38,13 +38,7 @@ DEVICE void resample(const ResampleArguments *a, const int lanes)
         }
         add_lanes(lanes, a->columns.weight[c], mixed, sum);
     }
-    float *out = a->y + (int64_t)blockIdx.x * a->width * a->channels + i;
-    if (lanes == 1) {
-        out[0] = sum[0];
-        return;
-    }
-    const float4 four = {sum[0], sum[1], sum[2], sum[3]};
-    store4(out, four);
+    store_lanes(lanes, a->y + (int64_t)blockIdx.x * a->width * a->channels + i, sum);
 }
 
 KERNEL(resample2d, ResampleArguments)
