@@ -242,8 +242,8 @@ typedef struct Kernels {
                                   float *inverse_deviation);
     void (*inverse_deviation)(int64_t channels, float epsilon, const float *variance,
                               float *inverse_deviation);
-    // backward: dx may be NULL, or dy itself; so may unary_backward's and dropout_backward's. known, where
-    // it is not NULL, is added to dx; it may be dx itself.
+    // backward: dx may be NULL, or dy itself; so may unary_backward's and dropout_backward's.
+    // known, where it is not NULL, is added to dx; it may be dx itself.
     void (*batch_norm_apply)(const BatchNormShape *shape, const float *x, float *y);
     void (*batch_norm_backward)(const BatchNormShape *shape, const float *x, const float *dy,
                                 const float *known, float *dx, float *dscale, float *dshift);

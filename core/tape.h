@@ -107,8 +107,8 @@ float *grad_begin(Node *node, int i);
 // The same for an operator that reads each element of output->grad before it writes that of the
 // input's gradient, and nothing of it afterwards: may be output->grad itself.
 float *grad_begin_over(Node *node, int i);
-// The same for a kernel that can add as it writes: *known is what is to be added to each element, NULL for
-// nothing; it may be the array that is written.
+// The same for a kernel that can add as it writes: *known is what is to be added to each element,
+// NULL for nothing; it may be the array that is written.
 float *grad_begin_adding(Node *node, int i, const float **known);
 // For kernels that compute all gradients at once: memory to write to even where none is needed
 // (grad_end then drops it).

@@ -47,9 +47,9 @@ Tensor *parameter_create(int rank, const int64_t *shape);
 void tensor_move(Tensor *tensor, const DeviceMemory *memory);
 
 // The same for several, which come to lie side by side: their values in one array, in this order,
-// each from a multiple of 64 bytes on, zeros between them; their gradients likewise in another. What
-// is done to all of them value by value can so be done to one array. Each is still freed and moved
-// on its own.
+// each from a multiple of 64 bytes on, zeros between them; their gradients likewise in another.
+// What is done to all of them value by value can so be done to one array. Each is still freed and
+// moved on its own.
 void tensors_move(int count, Tensor *const *tensors, const DeviceMemory *memory);
 
 // Whether b's values, and the gradients where both have one, come right after a's.

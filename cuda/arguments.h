@@ -255,7 +255,8 @@ typedef struct MatrixArguments {
     float *c, *partial;              // partial: NULL, or [splits][m][n] in the place of c
 } MatrixArguments;
 
-// Norms of images' weight gradients: x (images, height, width, inner), dy (images, positions, outer).
+// Norms of images' weight gradients: x (images, height, width, inner), dy (images, positions,
+// outer).
 typedef struct GramArguments {
     int32_t positions, columns, tiles; // of an output image; tiles of positions
     int32_t inner, height, width, outer;

@@ -31,8 +31,9 @@ void device_end(DeviceGraph *graph);
 void device_graph_free(DeviceGraph *graph);  // NULL is allowed
 int device_graphs(const DeviceGraph *graph); // sequences that have become graphs: for tests
 
-// Where the time of the step that last went through this graph goes: each kernel alone, many starts in
-// a row, printed by kernel and grid, the longest first, with the GB/s of what its arrays hold.
+// Where the time of the step that last went through this graph goes: each kernel alone, many
+// starts in a row, printed by kernel and grid, the longest first, with the GB/s of what its arrays
+// hold.
 void device_graph_profile(const DeviceGraph *graph, const char *name);
 
 // "NVIDIA H200, compute capability 9.0, 139.8 GiB": the opened GPU; NULL where none is open.

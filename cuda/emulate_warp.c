@@ -1,5 +1,5 @@
-// Operations of a whole warp (shuffles, loading tiles, the matrix instruction) and asynchronous copies. Each lane
-// brings its operands and waits; the last one computes for all.
+// Operations of a whole warp (shuffles, loading tiles, the matrix instruction) and asynchronous
+// copies. Each lane brings its operands and waits; the last one computes for all.
 #include "cuda/emulate_machine.h"
 
 #include <math.h>

@@ -1,9 +1,9 @@
 // Host side of kernels/gram.cu.
 #include "cuda/launch.h"
 
-// Whether the norms cost less than forming each image's gradient, which the matrix units do some six
-// times faster for a multiplication, but which is then written and read: about 130 multiplications a
-// value.
+// Whether the norms cost less than forming each image's gradient, which the matrix units do some
+// six times faster for a multiplication, but which is then written and read: about 130
+// multiplications a value.
 bool gram_norms_pay(const ConvShape *s)
 {
     const double positions = (double)(s->out_height * s->out_width);

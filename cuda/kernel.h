@@ -48,8 +48,8 @@ DEVICE void copy_async_commit(void)
 // Until at most `pending` (a constant) of this thread's newest groups are under way.
 #define copy_async_wait(pending) asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory")
 
-// Four 8 x 4 tiles of floats from shared memory at once: lane i brings the place of row i % 8 of tile
-// i / 8 (16 bytes) and gets value (i / 4, i % 4) of each tile.
+// Four 8 x 4 tiles of floats from shared memory at once: lane i brings the place of row i % 8 of
+// tile i / 8 (16 bytes) and gets value (i / 4, i % 4) of each tile.
 DEVICE void load_tiles(const float *row, float *values)
 {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"

@@ -91,7 +91,8 @@ int32_t index_of(int64_t value);
 
 int64_t ceiling(int64_t a, int64_t b); // of a / b
 
-// Whether these arrays (NULL: none) begin at multiples of 16 bytes, as copies of four floats want it.
+// Whether these arrays (NULL: none) begin at multiples of 16 bytes, as copies of four floats want
+// it.
 bool at_16_bytes(const void *a, const void *b, const void *c);
 
 // The kernel of core/kernels.h, and the bytes of scratch memory that it takes, from the first on.

@@ -49,8 +49,8 @@ typedef struct Cut {
 } Cut;
 
 // The time of a product in steps of k of one block of the largest tile. A multiprocessor with less
-// blocks than fit it does not work at its full rate; each block takes a few steps to fill its stages,
-// and each split writes sums that another kernel reads.
+// blocks than fit it does not work at its full rate; each block takes a few steps to fill its
+// stages, and each split writes sums that another kernel reads.
 static double time_of(const MatrixArguments *s, const Tile *tile, int64_t splits)
 {
     enum { FILL = 3, PARTIAL = 7, SECOND_KERNEL = 5 };

@@ -1,6 +1,6 @@
-// Where a step's time goes: each kernel of its graph alone, as a graph of many starts in a row, so that
-// what is measured is the kernel and the gap to the next, as in the step. Its arrays are in the cache
-// more often than there, so that the sum is a lower bound.
+// Where a step's time goes: each kernel of its graph alone, as a graph of many starts in a row, so
+// that what is measured is the kernel and the gap to the next, as in the step. Its arrays are in
+// the cache more often than there, so that the sum is a lower bound.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -37,8 +37,8 @@ static float *values_of(const Tensor *tensor)
     return values;
 }
 
-// The chosen neurons' values in a tensor of makers, every size-th one, become those of `from` (NULL:
-// 0). The whole tensor is read and written once, however many neurons there are.
+// The chosen neurons' values in a tensor of makers, every size-th one, become those of `from`
+// (NULL: 0). The whole tensor is read and written once, however many neurons there are.
 static void copy_columns(Tensor *to, const Tensor *from, int64_t size, int64_t count,
                          const int64_t *chosen)
 {

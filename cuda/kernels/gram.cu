@@ -3,9 +3,10 @@
 //   ||X^T dY||^2 = sum over positions t, u of (X X^T)[t, u] (dY dY^T)[t, u]
 // X has a row for each position with all values under the window, dY one of its output channels.
 //
-// Block (pair of tiles, image): 16 or 64 positions t by as many u, each of 256 threads 1 or 4 x 4 of
-// the products. Both matrices are symmetric, so only pairs with u's tile at or behind t's are visited,
-// those behind it count twice. What limits: the shared memory, 8 words read for 16 multiply-adds.
+// Block (pair of tiles, image): 16 or 64 positions t by as many u, each of 256 threads 1 or 4 x 4
+// of the products. Both matrices are symmetric, so only pairs with u's tile at or behind t's are
+// visited, those behind it count twice. What limits: the shared memory, 8 words read for 16
+// multiply-adds.
 #include "cuda/kernel.h"
 
 enum { SIDE = 16, DEPTH = 32, LINE = DEPTH + 1, MOST_EACH = 4 }; // LINE: a word more, against banks

@@ -2,20 +2,21 @@
 // matrix of patches is never written; tiles of it are gathered into shared memory by asynchronous
 // copies, three tiles of 32 k deep, while the matrix units work on the one before.
 //
-// A block's four warps compute 128 x 128, 128 x 64 or 64 x 64 of the result, each a quarter: 64 x 64 at
-// most. What limits: on layers with few channels the memory, else the shared memory's bandwidth (a
-// lane reads a word for each matrix instruction of tf32 at 64 x 64, one and a half at 64 x 32, and
-// twice as many of bf16, whose operands lie there as floats) and the matrix unit itself, which this
-// instruction drives at about 60 % of its peak on Hopper.
+// A block's four warps compute 128 x 128, 128 x 64 or 64 x 64 of the result, each a quarter:
+// 64 x 64 at most. What limits: on layers with few channels the memory, else the shared memory's
+// bandwidth (a lane reads a word for each matrix instruction of tf32 at 64 x 64, one and a half at
+// 64 x 32, and twice as many of bf16, whose operands lie there as floats) and the matrix unit
+// itself, which this instruction drives at about 60 % of its peak on Hopper.
 //
 // In shared memory an operand lies as it comes, along k or along m (n), in chunks of four floats;
 // chunks change places by an exclusive or, so that neither the copies nor the reads of a fragment
 // meet in a bank:   along k  [row][chunk ^ row % 8],   along m  [k][chunk ^ 2 (k % 4)].
 //
 // Precision: tf32 and bf16 round the operands once; of a tf32 operand the unit reads 10 bits of
-// fraction, and one multiplication before that takes the place of rounding. Exact writes each operand as the sum of two
-// tf32 numbers and leaves out only the product of the two small ones (about 2^-22); since the matrix
-// unit rounds its own sums toward zero, each tile of k is summed from zero and added by itself.
+// fraction, and one multiplication before that takes the place of rounding. Exact writes each
+// operand as the sum of two tf32 numbers and leaves out only the product of the two small ones
+// (about 2^-22); since the matrix unit rounds its own sums toward zero, each tile of k is summed
+// from zero and added by itself.
 #include "cuda/kernel.h"
 
 enum { EXACT, TF32, BF16 };      // mode
@@ -222,11 +223,11 @@ DEVICE void copy_tile(const MatrixArguments *a, const Plan *plan, int first_m, i
     advance(a, plan, g);
 }
 
-// ---- The product of two tiles. Along k whole 8 x 4 tiles are loaded at once, four of them; along m
-// each value by itself ----
+// ---- The product of two tiles. Along k whole 8 x 4 tiles are loaded at once, four of them; along
+// m each value by itself ----
 
-// place(row + g + more, k + t) along m for the lane's g and t: row a multiple of 32, more of 8, k of
-// 4. In this form all but a few offsets are constants of the instructions.
+// place(row + g + more, k + t) along m for the lane's g and t: row a multiple of 32, more of 8, k
+// of 4. In this form all but a few offsets are constants of the instructions.
 DEVICE int lane_place(const int tile, int row, const int more, int k)
 {
     const int g = (int)threadIdx.x % WARP / 4, t = (int)threadIdx.x % 4;
@@ -234,8 +235,8 @@ DEVICE int lane_place(const int tile, int row, const int more, int k)
            ((more % 32 / 4 + g / 4) ^ 2 * t) * 4;
 }
 
-// Where this lane's row of the four tiles lies: rows row + more .. + 15 of k .. k + 7 (k a multiple of
-// 8), the tiles in the order down, then along k, or the other way round.
+// Where this lane's row of the four tiles lies: rows row + more .. + 15 of k .. k + 7 (k a
+// multiple of 8), the tiles in the order down, then along k, or the other way round.
 DEVICE int tile_row(bool down_first, int row, const int more, int k)
 {
     const int lane = (int)threadIdx.x % WARP, first = lane / 8 % 2, second = lane / 16;
@@ -274,9 +275,10 @@ typedef struct Fragments {
     uint32_t a[MOST_DOWN][4], b[MOST_ACROSS][2];
 } Fragments;
 
-// The matrix unit cuts a float's last 13 bits off. After this multiplication (by 1 + 2^-11 ln 2) what is
-// cut off is half a unit of what remains on the average, so the products have no bias; a value is
-// at most .7 units off instead of .5. One instruction instead of two; infinity and NaN stay.
+// The matrix unit cuts a float's last 13 bits off. After this multiplication (by 1 + 2^-11 ln 2)
+// what is cut off is half a unit of what remains on the average, so the products have no bias; a
+// value is at most .7 units off instead of .5. One instruction instead of two; infinity and NaN
+// stay.
 DEVICE uint32_t nearly_tf32(float x)
 {
     return (uint32_t)bits_of(x * 1.00033845f);
@@ -498,7 +500,8 @@ DEVICE void finish_element(const MatrixArguments *a, int32_t i, float sum)
     row[n] = finish(a, row, n, sum);
 }
 
-// The block's threads in `parts` groups; each adds every parts-th split, then the groups' sums are added.
+// The block's threads in `parts` groups; each adds every parts-th split, then the groups' sums are
+// added.
 KERNEL(finish_splits, MatrixArguments)
 {
     SHARED_MEMORY(float, sums);

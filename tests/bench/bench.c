@@ -1,9 +1,9 @@
 // bench [--device cuda|emulated [--precision exact|tf32|bf16] [--profile 1]] [PREFIX [THREADS]]
 // Times of the workloads of shared/bench/torch_bench.py, under the same names: one line "NAME
 // milliseconds ms" each (median), with GFLOP/s for single operators. Batch 128 throughout. On a
-// device each workload is one graph, and there are the times of memory-bound kernels in GB/s as well;
-// --profile 1 tells for each how its time divides among kernels. `bench peak` measures what one core
-// can do at most, in multiply-adds and in the kernel's own tile.
+// device each workload is one graph, and there are the times of memory-bound kernels in GB/s as
+// well; --profile 1 tells for each how its time divides among kernels. `bench peak` measures what
+// one core can do at most, in multiply-adds and in the kernel's own tile.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

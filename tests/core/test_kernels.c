@@ -394,8 +394,8 @@ static void noise_and_optimizer_kernels(void)
     EVERYWHERE(noise_case, 120007);
 }
 
-// ---- gemm.c: few rows, where tasks pack columns of their own, and many; a row's bits do not depend
-// on how many there are. ----
+// ---- gemm.c: few rows, where tasks pack columns of their own, and many; a row's bits do not
+// depend on how many there are. ----
 
 static void gemm_case(const Run *run, const int64_t *size)
 {

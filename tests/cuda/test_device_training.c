@@ -84,8 +84,8 @@ static void a_filter_is_trained_and_measured_there(void)
     json_free(record);
 }
 
-// Runs these defenses on both; their curves of the loss and the samples removed (not the last digits of
-// their scores) must be the same.
+// Runs these defenses on both; their curves of the loss and the samples removed (not the last
+// digits of their scores) must be the same.
 static void defenses_find_the_same(const char *names, const char *how)
 {
     char *list = copy_string(names), *rest = NULL;

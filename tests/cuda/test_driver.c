@@ -129,9 +129,9 @@ static void nothing_waits_inside_an_epoch(void)
     only_graphs_are_more(train, 320, 1280, 2 * 30);
 }
 
-// 120 or 128 images, so that what looks at all of them has one batch and as much memory: 2 steps more
-// in every epoch. The classifier is the first command's. Of NAD's images, the defender's own, there
-// are 20 or 24.
+// 120 or 128 images, so that what looks at all of them has one batch and as much memory: 2 steps
+// more in every epoch. The classifier is the first command's. Of NAD's images, the defender's own,
+// there are 20 or 24.
 static void nothing_waits_inside_a_defenses_epoch(void)
 {
     static const char run_it[] = "run --attack badnets --set classifier.batch_size=4 --defense";

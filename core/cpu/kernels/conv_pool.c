@@ -91,8 +91,8 @@ static void conv2d_pool(const ConvPool *s, const float *x, const float *weight, 
 
 // ---- gradients ----
 
-// One window's gradients: dy at each maximum's place, 0 elsewhere. LANES channels at a time, which read
-// dy and places once for all pixels of the window.
+// One window's gradients: dy at each maximum's place, 0 elsewhere. LANES channels at a time, which
+// read dy and places once for all pixels of the window.
 static void spread_window(const ConvPool *s, float scale, const float *dy, const uint8_t *places,
                           float *to)
 {

@@ -132,8 +132,8 @@ static int64_t rows_tasks(int64_t rows)
 }
 
 // All rows of the result in a few columns, for which the task packs B by itself: it stays in that
-// thread's own cache, and the product is one job. Few rows: packing is a large share of the work, and
-// all of A stays in the cache.
+// thread's own cache, and the product is one job. Few rows: packing is a large share of the work,
+// and all of A stays in the cache.
 static void columns_task(void *context, int64_t number, int thread)
 {
     GemmBlock block = *(const GemmBlock *)context;
