@@ -437,10 +437,11 @@ static void check_gemm(Check *c)
 
 static ConvShape draw_conv(Check *c)
 {
-    const bool aligned = draw(c, 0, 1);
+    static const int64_t units[] = {1, 4, 32}; // one way of the kernel for each
+    const int64_t unit = units[draw(c, 0, 2)], most = unit == 32 ? 3 : 20;
     ConvShape s = {.batch = draw(c, 1, 4), .stride = draw(c, 1, 3), .dilation = 1};
-    s.in_channels = aligned ? 4 * draw(c, 1, 20) : draw(c, 1, 20);
-    s.out_channels = aligned ? 4 * draw(c, 1, 40) : draw(c, 1, 20);
+    s.in_channels = unit * draw(c, 1, most);
+    s.out_channels = unit * draw(c, 1, unit == 4 ? 40 : most);
     s.kernel_height = draw(c, 1, 5);
     s.kernel_width = draw(c, 1, 5);
     s.padding = draw(c, 0, 2);

@@ -1,8 +1,9 @@
 // Each step: a batch is augmented; the attack poisons it (attack.h), which makes some images Trojan
 // and gives them the target label; then one step of SGD on the mean cross-entropy -log p_C(y | x),
 // plus the attack's own loss where it trains networks too. An attack that pretrains its networks has
-// the first epochs to itself. The learning rate falls along half a cosine. (Any schedule that
-// reaches the published accuracies is equivalent for the defenses: facts 1.3.)
+// the first epochs to itself. The learning rate falls along half a cosine, or first rises for 30 % of
+// the training (one cycle: networks that diverge at a rate from the start bear it then). (Any
+// schedule that reaches the published accuracies is equivalent for the defenses: facts 1.3.)
 #include "experiments/classifier_training.h"
 
 #include "core/file.h"
@@ -18,6 +19,7 @@ const Setting classifier_settings[] = {
     {"epochs", 4, 30, "passes over the training data", {1, 1e5, true}},
     {"batch_size", 32, 128, "images in a step", {1, 1e6, true}},
     {"learning_rate", 0.05, 0.03, "of SGD at first; falls to 0 along a cosine", {0, 1e3, false}},
+    {"one_cycle", 0, 0, "1: the rate rises to that, then falls; 0: it falls", {0, 1, true}},
     {"momentum", 0.9, 0.9, "of SGD", {0, 0.9999, false}},
     {"weight_decay", 5e-4, 5e-4, "of SGD", {0, 1e3, false}},
     AUGMENTATION_SETTINGS(1, OF_DATA),
@@ -37,7 +39,8 @@ static void classifier_step(State *state, const Step *s, double *figures)
 {
     const ClassifierTraining *t = state->training;
     PoisonedBatch batch = attack_poison(t->attack, s, figures + 1);
-    Schedule schedule = {.kind = SCHEDULE_COSINE,
+    bool cycle = setting(t->settings, "one_cycle") > 0;
+    Schedule schedule = {.kind = cycle ? SCHEDULE_ONE_CYCLE : SCHEDULE_COSINE,
                          .learning_rate = setting(t->settings, "learning_rate"),
                          .period = s->total};
     state->optimizer->learning_rate = learning_rate_at(&schedule, s->number);
