@@ -1,21 +1,23 @@
-// Which way a convolution goes: Winograd's where its shape allows and its fewer multiplications
-// outweigh the transforms, else direct. By the shape alone: the choice changes the last bits.
+// Which way a convolution goes: Winograd's where its shape allows and its multiplications are fewer
+// by what the transforms cost, else direct. By the shape alone: the choice changes the last bits.
 #include "core/cpu/kernels/conv.h"
 #include "core/cpu/kernels/ranges.h"
 #include "core/cpu/vmath.h"
 
-// With fewer images or tiles of results, the transform of the weights (36 values for each 9 or 25)
-// costs more than is saved.
+// With fewer images or tiles of results, the transform of the weights (36 values for each 9, 64 for
+// each 25) costs more than is saved.
 enum { LEAST_IMAGES = 16, LEAST_TILES = 64 };
 
 static bool winograd_pays(const ConvShape *s)
 {
-    int64_t kernel = s->kernel_height, out = kernel == 3 ? 4 : 2;
-    int64_t rows = (s->out_height + out - 1) / out, columns = (s->out_width + out - 1) / out;
+    const int64_t kernel = s->kernel_height, points = kernel + WINOGRAD_OUT - 1;
+    const int64_t rows = (s->out_height + WINOGRAD_OUT - 1) / WINOGRAD_OUT;
+    const int64_t columns = (s->out_width + WINOGRAD_OUT - 1) / WINOGRAD_OUT;
     return (kernel == 3 || kernel == 5) && s->kernel_width == kernel && s->stride == 1 &&
            s->dilation == 1 && s->in_channels % WINOGRAD_CHANNELS == 0 &&
            s->out_channels % WINOGRAD_CHANNELS == 0 && s->batch >= LEAST_IMAGES &&
-           s->batch * rows * columns >= LEAST_TILES;
+           s->batch * rows * columns >= LEAST_TILES &&
+           rows * columns * points * points < s->out_height * s->out_width * kernel * kernel;
 }
 
 // ---- what follows a direct convolution ----

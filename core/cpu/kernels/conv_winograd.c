@@ -1,8 +1,8 @@
 // 3x3 and 5x5 convolution with stride 1 by Winograd's minimal filtering (winograd.h): forward,
-// input gradient and weight gradient. Images are cut into tiles of 4x4 (2x2) results. A block of
-// tiles is transformed ("spectra": 36 planes, plane f holding value f of every tile and channel),
-// each plane is a matrix product over channels, the products are transformed back. A block's planes
-// stay in the second-level cache; what limits is the product, at a quarter (0.36) of the
+// input gradient and weight gradient. Images are cut into tiles of 4x4 results. A block of tiles is
+// transformed ("spectra": 36 or 64 planes, plane f holding value f of every tile and channel), each
+// plane is a matrix product over channels, the products are transformed back. A block's planes stay
+// in the second-level cache; what limits is the product, at a quarter (5x5: 0.16) of the
 // multiplications.
 #include "core/cpu/kernels/conv.h"
 #include "core/cpu/kernels/tile.h"
@@ -22,18 +22,27 @@ enum {
 
 // Spectra are [frequency][panel of channels][tile][PANEL_WIDTH].
 typedef struct Tiling {
-    int kernel, out;       // 3 and 4, or 5 and 2
+    int points;            // 6 for a 3x3 kernel, 8 for a 5x5 one
     int64_t rows, columns; // tiles of one image
     int64_t tiles;         // of all images
     int64_t block, blocks; // tiles per block
 } Tiling;
 
+static int points_of(const ConvShape *s)
+{
+    return (int)s->kernel_height + WINOGRAD_OUT - 1;
+}
+
+static int frequencies_of(const ConvShape *s)
+{
+    return points_of(s) * points_of(s);
+}
+
 static Tiling tiling_of(const ConvShape *s, int64_t block)
 {
-    Tiling t = {.kernel = (int)s->kernel_height, .block = block};
-    t.out = POINTS + 1 - t.kernel;
-    t.rows = (s->out_height + t.out - 1) / t.out;
-    t.columns = (s->out_width + t.out - 1) / t.out;
+    Tiling t = {.points = points_of(s), .block = block};
+    t.rows = (s->out_height + WINOGRAD_OUT - 1) / WINOGRAD_OUT;
+    t.columns = (s->out_width + WINOGRAD_OUT - 1) / WINOGRAD_OUT;
     t.tiles = s->batch * t.rows * t.columns;
     t.blocks = (t.tiles + t.block - 1) / t.block;
     return t;
@@ -59,8 +68,8 @@ static void tile_offsets(const Tiling *t, Images images, int size, int64_t paddi
                          int64_t *offset)
 {
     int64_t image = tile / (t->rows * t->columns), in_image = tile % (t->rows * t->columns);
-    int64_t top = in_image / t->columns * t->out - padding;
-    int64_t left = in_image % t->columns * t->out - padding;
+    int64_t top = in_image / t->columns * WINOGRAD_OUT - padding;
+    int64_t left = in_image % t->columns * WINOGRAD_OUT - padding;
     for (int64_t y = top; y < top + size; y++)
         for (int64_t x = left; x < left + size; x++) {
             bool outside = y < 0 || y >= images.height || x < 0 || x >= images.width;
@@ -85,23 +94,32 @@ ALWAYS_INLINE Vector read(const Reading *how, const float *x, int64_t offset, in
 }
 
 // The spectra of tiles first..first+count-1, which become tiles 0..count-1 of `spectra`.
-ALWAYS_INLINE void transform_tiles(Transform *transform, const int size, const Tiling *t,
-                                   Images images, int64_t padding, int64_t first, int64_t count,
-                                   const Reading *how, const float *x, float *spectra)
+ALWAYS_INLINE void transform_tiles(Transform *transform, const int size, const int points,
+                                   const Tiling *t, Images images, int64_t padding, int64_t first,
+                                   int64_t count, const Reading *how, const float *x,
+                                   float *spectra)
 {
-    int64_t offset[FREQUENCIES], plane = plane_of(t, images.channels);
+    int64_t offset[MOST_FREQUENCIES], plane = plane_of(t, images.channels);
     for (int64_t tile = 0; tile < count; tile++) {
         tile_offsets(t, images, size, padding, first + tile, offset);
         for (int64_t c = 0; c < images.channels; c += LANES) {
-            Square values;
-#pragma GCC unroll 36
-            for (int i = 0; i < size * size; i++)
-                values[i / size][i % size] = read(how, x, offset[i], c);
-            both_ways(transform, size, POINTS, values);
+            Line values[MOST_POINTS];
+            UNROLL
+            for (int column = 0; column < size; column++) {
+                Line from;
+                UNROLL
+                for (int row = 0; row < size; row++)
+                    from[row] = read(how, x, offset[row * size + column], c);
+                transform_column(transform, points, from, column, values);
+            }
             float *to = spectra + place_of(t, tile, c);
-#pragma GCC unroll 36
-            for (int f = 0; f < FREQUENCIES; f++)
-                store(to + f * plane, values[f / POINTS][f % POINTS]);
+            UNROLL
+            for (int row = 0; row < points; row++) {
+                Line line;
+                transform(values[row], line);
+                UNROLL
+                for (int i = 0; i < points; i++) store(to + (row * points + i) * plane, line[i]);
+            }
         }
     }
 }
@@ -120,8 +138,12 @@ static Images outputs_of(const ConvShape *s)
 static void input_spectra(const Tiling *t, const ConvShape *s, int64_t first, int64_t count,
                           const float *x, float *spectra)
 {
-    transform_tiles(input_transform, POINTS, t, inputs_of(s), s->padding, first, count, NULL, x,
-                    spectra);
+    if (t->points == 6)
+        transform_tiles(input_transform6, 6, 6, t, inputs_of(s), s->padding, first, count, NULL, x,
+                        spectra);
+    else
+        transform_tiles(input_transform8, 8, 8, t, inputs_of(s), s->padding, first, count, NULL, x,
+                        spectra);
 }
 
 // A dy A^T, or A (what `how` makes of dy) A^T
@@ -129,12 +151,15 @@ static void gradient_spectra(const Tiling *t, const ConvShape *s, int64_t first,
                              const Reading *how, const float *dy, float *spectra)
 {
     const Images images = outputs_of(s);
-    if (t->out == 2)
-        transform_tiles(output_adjoint2, 2, t, images, 0, first, count, how, dy, spectra);
+    if (t->points == 8)
+        transform_tiles(output_adjoint8, WINOGRAD_OUT, 8, t, images, 0, first, count, how, dy,
+                        spectra);
     else if (how->scale || how->y)
-        transform_tiles(output_adjoint4, 4, t, images, 0, first, count, how, dy, spectra);
+        transform_tiles(output_adjoint6, WINOGRAD_OUT, 6, t, images, 0, first, count, how, dy,
+                        spectra);
     else
-        transform_tiles(output_adjoint4, 4, t, images, 0, first, count, NULL, dy, spectra);
+        transform_tiles(output_adjoint6, WINOGRAD_OUT, 6, t, images, 0, first, count, NULL, dy,
+                        spectra);
 }
 
 ALWAYS_INLINE Vector followed_by(const ConvAfter *after, int64_t channel, Vector value)
@@ -144,28 +169,44 @@ ALWAYS_INLINE Vector followed_by(const ConvAfter *after, int64_t channel, Vector
     return after->relu ? max_vector(value, splat(0)) : value;
 }
 
+// The columns' transform of values that lie `plane` apart.
+ALWAYS_INLINE void plane_columns(Transform *transform, const int points, const int size,
+                                 int64_t plane, const float *spectra, Line *values)
+{
+    UNROLL
+    for (int column = 0; column < points; column++) {
+        Line from;
+        UNROLL
+        for (int row = 0; row < points; row++)
+            from[row] = load(spectra + (row * points + column) * plane);
+        transform_column(transform, size, from, column, values);
+    }
+}
+
 // The values of tiles first..first+count-1 from their spectra: written with what comes after, or
 // added (NULL) to what is there (tiles of the input overlap).
-ALWAYS_INLINE void values_of_tiles(Transform *transform, const int size, const ConvAfter *after,
-                                   const Tiling *t, Images images, int64_t padding, int64_t first,
-                                   int64_t count, const float *spectra, float *y)
+ALWAYS_INLINE void values_of_tiles(Transform *transform, const int points, const int size,
+                                   const ConvAfter *after, const Tiling *t, Images images,
+                                   int64_t padding, int64_t first, int64_t count,
+                                   const float *spectra, float *y)
 {
-    int64_t offset[FREQUENCIES], plane = plane_of(t, images.channels);
+    int64_t offset[MOST_FREQUENCIES], plane = plane_of(t, images.channels);
     for (int64_t tile = 0; tile < count; tile++) {
         tile_offsets(t, images, size, padding, first + tile, offset);
         for (int64_t c = 0; c < images.channels; c += LANES) {
-            Square values;
+            Line values[MOST_POINTS];
             const float *from = spectra + place_of(t, tile, c);
-#pragma GCC unroll 36
-            for (int f = 0; f < FREQUENCIES; f++)
-                values[f / POINTS][f % POINTS] = load(from + f * plane);
-            both_ways(transform, POINTS, size, values);
-#pragma GCC unroll 36
-            for (int i = 0; i < size * size; i++) {
-                if (offset[i] < 0) continue;
-                float *to = y + offset[i] + c;
-                Vector value = values[i / size][i % size];
-                store(to, after ? followed_by(after, c, value) : value + load(to));
+            plane_columns(transform, points, size, plane, from, values);
+            UNROLL
+            for (int row = 0; row < size; row++) {
+                Line line;
+                transform(values[row], line);
+                UNROLL
+                for (int i = 0; i < size; i++) {
+                    if (offset[row * size + i] < 0) continue;
+                    float *to = y + offset[row * size + i] + c;
+                    store(to, after ? followed_by(after, c, line[i]) : line[i] + load(to));
+                }
             }
         }
     }
@@ -175,20 +216,24 @@ ALWAYS_INLINE void values_of_tiles(Transform *transform, const int size, const C
 static void write_outputs(const Tiling *t, const ConvShape *s, int64_t first, int64_t count,
                           const float *products, const ConvAfter *after, float *y)
 {
-    if (t->out == 4)
-        values_of_tiles(output_transform4, 4, after, t, outputs_of(s), 0, first, count, products,
-                        y);
+    if (t->points == 6)
+        values_of_tiles(output_transform6, 6, WINOGRAD_OUT, after, t, outputs_of(s), 0, first,
+                        count, products, y);
     else
-        values_of_tiles(output_transform2, 2, after, t, outputs_of(s), 0, first, count, products,
-                        y);
+        values_of_tiles(output_transform8, 8, WINOGRAD_OUT, after, t, outputs_of(s), 0, first,
+                        count, products, y);
 }
 
 // dx += B products B^T
 static void add_input_gradients(const Tiling *t, const ConvShape *s, int64_t first, int64_t count,
                                 const float *products, float *dx)
 {
-    values_of_tiles(input_adjoint, POINTS, NULL, t, inputs_of(s), s->padding, first, count,
-                    products, dx);
+    if (t->points == 6)
+        values_of_tiles(input_adjoint6, 6, 6, NULL, t, inputs_of(s), s->padding, first, count,
+                        products, dx);
+    else
+        values_of_tiles(input_adjoint8, 8, 8, NULL, t, inputs_of(s), s->padding, first, count,
+                        products, dx);
 }
 
 // ---- the weights' spectra: [frequency][panel of columns][row][PANEL_WIDTH] ----
@@ -211,19 +256,19 @@ static int64_t weight_place(int64_t rows, int64_t row, int64_t column)
     return (column / PANEL_WIDTH * rows + row) * PANEL_WIDTH + column % PANEL_WIDTH;
 }
 
-ALWAYS_INLINE void row_spectra(Transform *transform, const int kernel, const WeightTask *task,
-                               int64_t row)
+// LANES values of each of `in` x `in` planes to `out` x `out` planes.
+ALWAYS_INLINE void transform_planes(Transform *transform, const int in, const int out,
+                                    int64_t from_plane, const float *from, int64_t to_plane,
+                                    float *to)
 {
-    int64_t tap = task->rows * task->columns, plane = weight_plane(task->rows, task->columns);
-    for (int64_t c = 0; c < task->columns; c += LANES) {
-        Square values;
-#pragma GCC unroll 36
-        for (int i = 0; i < kernel * kernel; i++)
-            values[i / kernel][i % kernel] = load(task->from + i * tap + row * task->columns + c);
-        both_ways(transform, kernel, POINTS, values);
-        float *to = task->to + weight_place(task->rows, row, c);
-#pragma GCC unroll 36
-        for (int f = 0; f < FREQUENCIES; f++) store(to + f * plane, values[f / POINTS][f % POINTS]);
+    Line values[MOST_POINTS];
+    plane_columns(transform, in, out, from_plane, from, values);
+    UNROLL
+    for (int row = 0; row < out; row++) {
+        Line line;
+        transform(values[row], line);
+        UNROLL
+        for (int i = 0; i < out; i++) store(to + (row * out + i) * to_plane, line[i]);
     }
 }
 
@@ -232,26 +277,14 @@ static void weight_spectra(void *context, int64_t row, int thread)
 {
     (void)thread;
     const WeightTask *task = context;
-    if (task->kernel == 3)
-        row_spectra(weight_transform3, 3, task, row);
-    else
-        row_spectra(weight_transform5, 5, task, row);
-}
-
-ALWAYS_INLINE void row_of_weights(Transform *transform, const int kernel, const WeightTask *task,
-                                  int64_t row)
-{
     int64_t tap = task->rows * task->columns, plane = weight_plane(task->rows, task->columns);
     for (int64_t c = 0; c < task->columns; c += LANES) {
-        Square values;
-        const float *from = task->from + weight_place(task->rows, row, c);
-#pragma GCC unroll 36
-        for (int f = 0; f < FREQUENCIES; f++)
-            values[f / POINTS][f % POINTS] = load(from + f * plane);
-        both_ways(transform, POINTS, kernel, values);
-#pragma GCC unroll 36
-        for (int i = 0; i < kernel * kernel; i++)
-            store(task->to + i * tap + row * task->columns + c, values[i / kernel][i % kernel]);
+        const float *from = task->from + row * task->columns + c;
+        float *to = task->to + weight_place(task->rows, row, c);
+        if (task->kernel == 3)
+            transform_planes(weight_transform6, 3, 6, tap, from, plane, to);
+        else
+            transform_planes(weight_transform8, 5, 8, tap, from, plane, to);
     }
 }
 
@@ -260,10 +293,15 @@ static void weights_from_spectra(void *context, int64_t row, int thread)
 {
     (void)thread;
     const WeightTask *task = context;
-    if (task->kernel == 3)
-        row_of_weights(weight_adjoint3, 3, task, row);
-    else
-        row_of_weights(weight_adjoint5, 5, task, row);
+    int64_t tap = task->rows * task->columns, plane = weight_plane(task->rows, task->columns);
+    for (int64_t c = 0; c < task->columns; c += LANES) {
+        const float *from = task->from + weight_place(task->rows, row, c);
+        float *to = task->to + row * task->columns + c;
+        if (task->kernel == 3)
+            transform_planes(weight_adjoint6, 6, 3, plane, from, tap, to);
+        else
+            transform_planes(weight_adjoint8, 8, 5, plane, from, tap, to);
+    }
 }
 
 // to[tap][column][row] = from[tap][row][column], a panel's width of rows at a time.
@@ -320,7 +358,7 @@ static void multiply_plane(const Tiling *t, int64_t tiles, int64_t rows, int64_t
 static void multiply_planes(const Tiling *t, int64_t tiles, int64_t rows, int64_t columns,
                             const float *inputs, const float *weights, float *products)
 {
-    for (int64_t f = 0; f < FREQUENCIES; f++)
+    for (int64_t f = 0; f < t->points * t->points; f++)
         multiply_plane(t, tiles, rows, columns, inputs + f * plane_of(t, rows),
                        weights + f * weight_plane(rows, columns),
                        products + f * plane_of(t, columns));
@@ -329,7 +367,8 @@ static void multiply_planes(const Tiling *t, int64_t tiles, int64_t rows, int64_
 static float *image_scratch(const ImageTask *task, int thread)
 {
     int64_t channels = task->shape->in_channels + task->shape->out_channels;
-    return scratch(thread, FREQUENCIES * (plane_of(&task->tiling, channels) + PLANE_GAP) * 4);
+    return scratch(thread, frequencies_of(task->shape) *
+                               (plane_of(&task->tiling, channels) + PLANE_GAP) * 4);
 }
 
 static void forward_block(void *context, int64_t block, int thread)
@@ -339,7 +378,7 @@ static void forward_block(void *context, int64_t block, int thread)
     const Tiling *t = &task->tiling;
     int64_t first = block * t->block, count = tile_min(t->block, t->tiles - first);
     float *inputs = image_scratch(task, thread);
-    float *products = inputs + FREQUENCIES * plane_of(t, s->in_channels);
+    float *products = inputs + frequencies_of(s) * plane_of(t, s->in_channels);
     input_spectra(t, s, first, count, task->from, inputs);
     multiply_planes(t, count, s->in_channels, s->out_channels, inputs, task->spectra, products);
     write_outputs(t, s, first, count, products, task->after, task->to);
@@ -352,7 +391,7 @@ static int64_t tiles_per_block(const ConvShape *s)
 
 int64_t KERNEL(winograd_prepared_count)(const ConvShape *s)
 {
-    return FREQUENCIES * weight_plane(s->in_channels, s->out_channels);
+    return frequencies_of(s) * weight_plane(s->in_channels, s->out_channels);
 }
 
 static int64_t turned_count(const ConvShape *s)
@@ -423,7 +462,7 @@ static void input_gradient_group(void *context, int64_t number, int thread)
     int64_t values = s->in_height * s->in_width * s->in_channels;
     int64_t tile = image * t->rows * t->columns, end = (image + images) * t->rows * t->columns;
     float *gradients = image_scratch(task, thread);
-    float *products = gradients + FREQUENCIES * plane_of(t, s->out_channels);
+    float *products = gradients + frequencies_of(s) * plane_of(t, s->out_channels);
     start_images(images * s->in_height * s->in_width, s->in_channels, task->bias,
                  task->to + image * values);
     for (; tile < end; tile += t->block) {
@@ -513,15 +552,16 @@ void KERNEL(conv2d_weight_gradient_winograd)(const ConvShape *s, const float *x,
     int64_t in_plane = plane_of(&task.tiling, s->in_channels);
     int64_t out_plane = plane_of(&task.tiling, s->out_channels);
     int64_t sums = weight_plane(s->in_channels, s->out_channels);
-    task.inputs = scratch(-1, FREQUENCIES * (in_plane + out_plane + sums) * 4);
-    task.gradients = task.inputs + FREQUENCIES * in_plane;
-    task.sums = task.gradients + FREQUENCIES * out_plane;
+    int64_t frequencies = frequencies_of(s);
+    task.inputs = scratch(-1, frequencies * (in_plane + out_plane + sums) * 4);
+    task.gradients = task.inputs + frequencies * in_plane;
+    task.sums = task.gradients + frequencies * out_plane;
     for (; task.first < task.tiling.tiles; task.first += task.count) {
         task.count = tile_min(GRADIENT_TILES, task.tiling.tiles - task.first);
         parallel_for((task.count + FEW_TILES - 1) / FEW_TILES, gradient_block_spectra, &task);
-        parallel_for(FREQUENCIES * (s->in_channels / PANEL_WIDTH), gradient_plane, &task);
+        parallel_for(frequencies * (s->in_channels / PANEL_WIDTH), gradient_plane, &task);
     }
-    parallel_for(
-        s->in_channels, weights_from_spectra,
-        &(WeightTask){task.tiling.kernel, s->in_channels, s->out_channels, task.sums, dweight});
+    int kernel = (int)s->kernel_height;
+    parallel_for(s->in_channels, weights_from_spectra,
+                 &(WeightTask){kernel, s->in_channels, s->out_channels, task.sums, dweight});
 }

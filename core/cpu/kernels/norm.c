@@ -258,10 +258,11 @@ static void gradients_of_panels(const void *context, int64_t begin, int64_t end,
     }
 }
 
-// gradient: dy, becomes dx. known: NULL, or what is added to it.
+// gradient: dy, becomes dx; where `adds`, known is added to it. (Decided in the loop, vectors of
+// `known` would be loaded with no lane wanted, which from NULL costs more than all the rest.)
 static inline __attribute__((always_inline)) void
-input_gradient_row(const ApplyCall *call, const NormRelu relu, int64_t columns,
-                   const float *restrict x, const float *restrict known, float *restrict gradient)
+input_gradient(const ApplyCall *call, const NormRelu relu, const bool adds, int64_t columns,
+               const float *restrict x, const float *restrict known, float *restrict gradient)
 {
     for (int64_t j = 0; j < columns; j++) {
         float value, g = arriving(call, relu, x[j], gradient[j], j, &value);
@@ -269,8 +270,18 @@ input_gradient_row(const ApplyCall *call, const NormRelu relu, int64_t columns,
             multiply_add(call->slope[j], value - call->mean[j], call->offset[j]);
         float dx = multiply_add(call->factor[j], g, through_statistics);
         dx = relu == NORM_RELU_BEFORE && !(x[j] > 0) ? 0 : dx;
-        gradient[j] = known ? known[j] + dx : dx;
+        gradient[j] = adds ? known[j] + dx : dx;
     }
+}
+
+static inline __attribute__((always_inline)) void
+input_gradient_row(const ApplyCall *call, const NormRelu relu, int64_t columns, const float *x,
+                   const float *known, float *gradient)
+{
+    if (known)
+        input_gradient(call, relu, true, columns, x, known, gradient);
+    else
+        input_gradient(call, relu, false, columns, x, NULL, gradient);
 }
 
 static void input_gradient_rows(const void *context, int64_t begin, int64_t end, int thread)
