@@ -11,8 +11,9 @@ workloads=${WORKLOADS:-"gemm-512 gemm-1024 gemm-2048 conv-3-64-32-k3s1 conv-64-6
 sieve=$BUILD/tests/bench/bench
 json=$BUILD/bench.json
 
-# Measured once: the line that is shown and the share of it in the table are the same figure.
-peak_line=$("$sieve" peak)
+# Measured once, of one thread and of all at once: the last line's peak is what the table's shares are of.
+[ "$threads" -eq 1 ] || "$sieve" peak 1
+peak_line=$("$sieve" peak "$threads")
 peak=$(echo "$peak_line" | sed 's/.*peak \([0-9.]*\) .*/\1/')
 echo "$peak_line"
 if [ -f "$torch_bench" ] && "$python" -c 'import torch' 2>/dev/null; then
@@ -36,10 +37,10 @@ measure() { # WORKLOAD: lines "who name milliseconds"
 }
 
 printf '%-30s %10s %9s %7s %11s %11s %7s\n' workload 'sieve ms' GFLOP/s '% peak' 'torch nhwc' 'torch nchw' ratio
-echo "{\"threads\": $threads, \"peak_gflops_per_core\": $peak, \"workloads\": [" >"$json"
+echo "{\"threads\": $threads, \"peak_gflops\": $peak, \"workloads\": [" >"$json"
 separator=' '
 for workload in $workloads; do
-    measure "$workload" | awk -v peak="$peak" -v threads="$threads" -v json="$json" -v separator="$separator" '
+    measure "$workload" | awk -v peak="$peak" -v json="$json" -v separator="$separator" '
         { key = $1 SUBSEP $2; times[key, ++count[key]] = $3; if ($1 == "sieve") { if (!($2 in seen)) { seen[$2] = 1; order[++names] = $2 }
           if ($5 > 0) work[$2] = $5 * $3 } }
         function median(who, name,    key, n, i, j, t, v) {
@@ -52,7 +53,7 @@ for workload in $workloads; do
             n = order[i]; s = median("sieve", n); a = median("nhwc", n); b = median("nchw", n)
             best = (b > 0 && b < a) ? b : a
             rate = work[n] > 0 ? sprintf("%.1f", work[n] / s) : "-"
-            share = work[n] > 0 ? sprintf("%.0f", 100 * work[n] / s / peak / threads) : "-"
+            share = work[n] > 0 ? sprintf("%.0f", 100 * work[n] / s / peak) : "-"
             printf "%-30s %10.3f %9s %7s %11s %11s %7s\n", n, s, rate, share, a ? sprintf("%.3f", a) : "-",
                    b ? sprintf("%.3f", b) : "-", best ? sprintf("%.2fx", best / s) : "-"
             printf "%s{\"name\": \"%s\", \"ms\": %.3f", separator, n, s >>json
