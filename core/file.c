@@ -1,16 +1,19 @@
 // Files and growing texts. A file is written in the only order that survives a kill or a power cut
 // at any moment: all bytes into a temporary file beside the old one, fsync, rename over the old
-// one, fsync of the directory.
+// one, fsync of the directory. The temporary name tells the machine and the process, so that the
+// next one to write the file can remove what a killed one left.
 #include "core/file.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 void bytes_free(Bytes *bytes)
@@ -128,6 +131,24 @@ static int replace(const char *directory, const char *temporary, const char *pat
     return sync_directory(directory);
 }
 
+// Files of this machine's processes that are no more; `mine` is such a name up to the process.
+static void remove_left_over(const char *directory, const char *mine)
+{
+    const size_t length = strlen(mine);
+    DIR *stream = opendir(directory);
+    for (struct dirent *item; stream && (item = readdir(stream)) != NULL;) {
+        if (strncmp(item->d_name, mine, length) != 0) continue;
+        char *end;
+        const long process = strtol(item->d_name + length, &end, 10);
+        if (process <= 0 || strcmp(end, ".tmp") != 0) continue;
+        if (kill((pid_t)process, 0) == 0 || errno != ESRCH) continue;
+        char *path = path_join(directory, item->d_name);
+        unlink(path);
+        free(path);
+    }
+    if (stream) closedir(stream);
+}
+
 bool file_write(const char *path, const void *data, size_t size, Error *error)
 {
     struct stat status;
@@ -140,13 +161,18 @@ bool file_write(const char *path, const void *data, size_t size, Error *error)
     } else {
         const char *slash = strrchr(path, '/');
         int length = slash ? (int)(slash - path) + 1 : 0;
-        Text directory = {0}, temporary = {0};
+        Text directory = {0}, mine = {0}, temporary = {0};
+        struct utsname machine = {0};
+        uname(&machine);
         text_append(&directory, "%.*s", slash ? length : 1, slash ? path : ".");
         // Names end at 255 bytes; a longer one is refused by rename, not by the temporary name's
         // additions.
-        text_append(&temporary, "%.*s.%.220s.%ld.tmp", length, path, path + length, (long)getpid());
+        text_append(&mine, ".%.160s.%.60s.", path + length, machine.nodename);
+        text_append(&temporary, "%.*s%s%ld.tmp", length, path, mine.text, (long)getpid());
         problem = replace(directory.text, temporary.text, path, data, size);
+        if (!problem) remove_left_over(directory.text, mine.text);
         text_free(&directory);
+        text_free(&mine);
         text_free(&temporary);
     }
     return problem ? fail(error, "%s: cannot write: %s", path, strerror(problem)) : true;

@@ -20,7 +20,7 @@ void bytes_free(Bytes *bytes);
 bool file_read(const char *path, size_t limit, Bytes *bytes, Error *error);
 
 // Replaces path by these bytes at once (temporary name in the same directory, fsync, rename);
-// nothing stays behind on failure.
+// nothing stays behind on failure, and what killed processes of this machine left of it goes.
 bool file_write(const char *path, const void *data, size_t size, Error *error);
 
 bool file_exists(const char *path);

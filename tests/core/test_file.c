@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "tests/test.h"
@@ -151,6 +152,36 @@ static void reading_refuses_what_is_no_file_or_too_long(void)
     check(file_read("/proc/self/status", 100000, &bytes, &error) && bytes.size > 100,
           "a file whose size the system states as 0: %s", error.message);
     bytes_free(&bytes);
+}
+
+// An empty file under the name that a process of this machine writes left/NAME under at first.
+static char *left_by(pid_t process, const char *name)
+{
+    struct utsname machine = {0};
+    Text path = {0};
+    uname(&machine);
+    text_append(&path, "%s/.%s.%.60s.%ld.tmp", inside("left"), name, machine.nodename,
+                (long)process);
+    FILE *file = fopen(path.text, "w");
+    if (check(file != NULL, "%s", path.text)) fclose(file);
+    return path.text;
+}
+
+static void what_a_killed_process_left_goes_with_the_next_write(void)
+{
+    Error error = {0};
+    check(directory_create(inside("left"), &error), "%s", error.message);
+    const pid_t dead = fork();
+    if (dead == 0) _exit(0);
+    waitpid(dead, NULL, 0);
+    char *gone = left_by(dead, "a"), *other = left_by(dead, "b"), *living = left_by(getppid(), "a");
+    check(file_write(inside("left/a"), "x", 1, &error), "%s", error.message);
+    check(!file_exists(gone), "%s is still there", gone);
+    check(file_exists(other), "another file's %s is gone", other);
+    check(file_exists(living), "a living process's %s is gone", living);
+    free(gone);
+    free(other);
+    free(living);
 }
 
 static void writing_replaces_at_once_and_leaves_no_temporary(void)
@@ -318,6 +349,8 @@ int main(int argc, char **argv)
         {"files_come_back_as_written", files_come_back_as_written},
         {"reading_refuses_what_is_no_file_or_too_long",
          reading_refuses_what_is_no_file_or_too_long},
+        {"what_a_killed_process_left_goes_with_the_next_write",
+         what_a_killed_process_left_goes_with_the_next_write},
         {"writing_replaces_at_once_and_leaves_no_temporary",
          writing_replaces_at_once_and_leaves_no_temporary},
         {"writing_fails_with_a_sentence_and_without_a_trace",
