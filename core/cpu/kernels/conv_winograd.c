@@ -93,6 +93,33 @@ ALWAYS_INLINE Vector read(const Reading *how, const float *x, int64_t offset, in
     return value;
 }
 
+// The columns' transform of values that lie `plane` apart.
+ALWAYS_INLINE void plane_columns(Transform *transform, const int points, const int size,
+                                 int64_t plane, const float *spectra, Line *values)
+{
+    UNROLL
+    for (int column = 0; column < points; column++) {
+        Line from;
+        UNROLL
+        for (int row = 0; row < points; row++)
+            from[row] = load(spectra + (row * points + column) * plane);
+        transform_column(transform, size, from, column, values);
+    }
+}
+
+// The rows' transform, to values that lie `plane` apart.
+ALWAYS_INLINE void plane_rows(Transform *transform, const int size, Line *values, int64_t plane,
+                              float *to)
+{
+    UNROLL
+    for (int row = 0; row < size; row++) {
+        Line line;
+        transform(values[row], line);
+        UNROLL
+        for (int i = 0; i < size; i++) store(to + (row * size + i) * plane, line[i]);
+    }
+}
+
 // The spectra of tiles first..first+count-1, which become tiles 0..count-1 of `spectra`.
 ALWAYS_INLINE void transform_tiles(Transform *transform, const int size, const int points,
                                    const Tiling *t, Images images, int64_t padding, int64_t first,
@@ -112,14 +139,7 @@ ALWAYS_INLINE void transform_tiles(Transform *transform, const int size, const i
                     from[row] = read(how, x, offset[row * size + column], c);
                 transform_column(transform, points, from, column, values);
             }
-            float *to = spectra + place_of(t, tile, c);
-            UNROLL
-            for (int row = 0; row < points; row++) {
-                Line line;
-                transform(values[row], line);
-                UNROLL
-                for (int i = 0; i < points; i++) store(to + (row * points + i) * plane, line[i]);
-            }
+            plane_rows(transform, points, values, plane, spectra + place_of(t, tile, c));
         }
     }
 }
@@ -167,20 +187,6 @@ ALWAYS_INLINE Vector followed_by(const ConvAfter *after, int64_t channel, Vector
     Vector shift = after->shift ? load(after->shift + channel) : splat(0);
     value = after->scale ? fma_vector(value, load(after->scale + channel), shift) : value + shift;
     return after->relu ? max_vector(value, splat(0)) : value;
-}
-
-// The columns' transform of values that lie `plane` apart.
-ALWAYS_INLINE void plane_columns(Transform *transform, const int points, const int size,
-                                 int64_t plane, const float *spectra, Line *values)
-{
-    UNROLL
-    for (int column = 0; column < points; column++) {
-        Line from;
-        UNROLL
-        for (int row = 0; row < points; row++)
-            from[row] = load(spectra + (row * points + column) * plane);
-        transform_column(transform, size, from, column, values);
-    }
 }
 
 // The values of tiles first..first+count-1 from their spectra: written with what comes after, or
@@ -263,13 +269,7 @@ ALWAYS_INLINE void transform_planes(Transform *transform, const int in, const in
 {
     Line values[MOST_POINTS];
     plane_columns(transform, in, out, from_plane, from, values);
-    UNROLL
-    for (int row = 0; row < out; row++) {
-        Line line;
-        transform(values[row], line);
-        UNROLL
-        for (int i = 0; i < out; i++) store(to + (row * out + i) * to_plane, line[i]);
-    }
+    plane_rows(transform, out, values, to_plane, to);
 }
 
 // G g G^T
