@@ -64,11 +64,11 @@ typedef struct ConvShape {
     int64_t stride, padding, dilation;
 } ConvShape;
 
-// What follows a convolution whose weights are frozen, channel by channel: y = scale * conv + shift,
-// then, with relu, max(0, y).
+// What follows a convolution: y = scale * conv + shift + addend, then, with relu, max(0, y).
 typedef struct ConvAfter {
     const float *scale, *shift; // of out_channels; NULL: 1, 0; a scale comes with a shift
     bool relu;
+    const float *addend; // of y's shape, or NULL
 } ConvAfter;
 
 // A convolution whose results go through dropout (probability 0: none), the maximum of each window of
@@ -158,11 +158,11 @@ typedef struct Kernels {
     bool fused; // multiply-add in one rounding: same bits as every other fused instruction set
 
     // core/cpu/kernels/gemm.c, conv.c (direct, or 3x3 and 5x5 with stride 1 by Winograd's). bias
-    // may be NULL. The input gradient is also transposed convolution's forward: hence its bias over
-    // in_channels.
+    // and addend (of y's shape) may be NULL. The input gradient is also transposed convolution's
+    // forward: hence its bias over in_channels.
     void (*gemm)(const Gemm *shape, const float *a, const float *b, const float *bias, float *c);
     void (*conv2d)(const ConvShape *shape, const float *x, const float *weight, const float *bias,
-                   float *y);
+                   const float *addend, float *y);
     void (*conv2d_input_gradient)(const ConvShape *shape, const float *dy, const float *weight,
                                   const float *bias, float *dx);
     void (*conv2d_weight_gradient)(const ConvShape *shape, const float *x, const float *dy,

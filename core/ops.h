@@ -10,9 +10,6 @@
 // ---- arithmetic.c: element by element; shapes broadcast as in numpy (aligned at the right, 1
 // repeats) ----
 Tensor *add(Tensor *a, Tensor *b);
-// a + b of equal shapes, written over a: a must be fresh from an operator whose backward pass does
-// not read its result (convolution, linear), and must not be used again.
-Tensor *add_over(Tensor *a, Tensor *b);
 Tensor *subtract(Tensor *a, Tensor *b);
 Tensor *multiply(Tensor *a, Tensor *b);
 Tensor *divide(Tensor *a, Tensor *b);
@@ -72,12 +69,15 @@ typedef struct Conv2d {
     int64_t stride, padding, dilation, output_padding; // 0 means 1, 0, 1, 0
 } Conv2d;
 Tensor *conv2d(Tensor *x, Tensor *weight, Tensor *bias, Conv2d how);
+// conv2d + addend, of the result's shape, without a pass over memory of its own.
+Tensor *conv2d_add(Tensor *x, Tensor *weight, Tensor *bias, Tensor *addend, Conv2d how);
 Tensor *conv_transpose2d(Tensor *x, Tensor *weight, Tensor *bias, Conv2d how);
 // scale * conv2d(x, weight) + shift per channel, then max(0, that) where relu, of a frozen weight
 // (tensor_freeze): what is made of the weight once is kept with it, and the rest costs no pass over
-// memory of its own. scale and shift, NULL or (co), are constants; no gradient reaches them.
+// memory of its own. scale and shift, NULL or (co), are constants; no gradient reaches them. addend,
+// NULL or of the result's shape, is added where there are neither scale nor relu.
 Tensor *conv2d_frozen(Tensor *x, Tensor *weight, const Tensor *scale, const Tensor *shift,
-                      Conv2d how, bool relu);
+                      Tensor *addend, Conv2d how, bool relu);
 
 // ---- pool.c: NHWC ----
 typedef struct Pool2d {

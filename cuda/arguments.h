@@ -245,12 +245,12 @@ typedef struct MatrixArguments {
         // kernel_row + ty * kernel_step, columns likewise
     int32_t out_height, out_width, out_row, out_column, out_step; // where the pixels of c lie
     bool dense; // c is (m, n): none of the line above matters
-    bool accumulate;
     int32_t splits, split_k; // parts of k and their length; block (m tile, n tile, part)
     int32_t parts;           // groups of threads that add the splits
     bool relu;                       // c = max(0, ..) at last
-    bool as_is;                      // sums are written in pairs, with nothing after them
+    bool in_pairs;                   // .. are written, and only the addend comes after the sum
     const float *scale;              // NULL, or the sum's factor for each n
+    const float *addend;             // NULL, or what is added, in c's places (c itself, too)
     const float *a, *b, *bias;       // bias: NULL or one for each n
     float *c, *partial;              // partial: NULL, or [splits][m][n] in the place of c
 } MatrixArguments;

@@ -463,9 +463,9 @@ static void check_conv(Check *c)
     Array *weight = values(c, s.kernel_height * s.kernel_width * s.in_channels * s.out_channels);
     Array *bias = values(c, s.out_channels), *back = values(c, s.in_channels);
     Array *dy = values(c, y->count), *dx = values(c, x->count), *dweight = values(c, weight->count);
-    Array *squares = values(c, s.batch);
+    Array *squares = values(c, s.batch), *addend = values(c, y->count);
 #define CALL(where)                                                                 \
-    K->conv2d(&s, x->where, weight->where, bias->where, y->where);                  \
+    K->conv2d(&s, x->where, weight->where, bias->where, addend->where, y->where);   \
     K->conv2d_input_gradient(&s, dy->where, weight->where, back->where, dx->where); \
     K->conv2d_weight_gradient(&s, x->where, dy->where, dweight->where);             \
     K->conv2d_weight_norms(&s, x->where, dy->where, squares->where);
@@ -506,8 +506,9 @@ static void check_frozen_conv(Check *c)
     Array *weight = values(c, s.kernel_height * s.kernel_width * s.in_channels * s.out_channels);
     Array *scale = values(c, s.out_channels), *shift = values(c, s.out_channels);
     Array *side = values(c, y->count), *dy = values(c, y->count), *dx = values(c, x->count);
+    Array *addend = values(c, y->count);
 #define CALL(where)                                                                          \
-    const ConvAfter after = {scale->where, shift->where, relu};                              \
+    const ConvAfter after = {scale->where, shift->where, relu, addend->where};               \
     K->conv2d_frozen(&s, &after, x->where, weight->where, NULL, y->where);                   \
     K->conv2d_frozen_input_gradient(&s, &after, side->where, dy->where, weight->where, NULL, \
                                     dx->where);

@@ -100,8 +100,9 @@ static void each_part(MatrixArguments s, Kind kind, const Cut *cut, Extents exte
     s.columns_on = TILE_K % s.columns;
     s.rows_on = TILE_K / s.columns % s.rows;
     s.images_on = TILE_K / s.columns / s.rows;
-    s.as_is = s.n % 2 == 0 && ((uintptr_t)(s.partial ? s.partial : s.c) & 7) == 0 &&
-              (s.partial || !(s.bias || s.scale || s.accumulate || s.relu));
+    const uintptr_t places =
+        s.partial ? (uintptr_t)s.partial : (uintptr_t)s.c | (uintptr_t)s.addend;
+    s.in_pairs = s.n % 2 == 0 && places % 8 == 0 && (s.partial || !(s.bias || s.scale || s.relu));
     const int64_t partial = s.partial ? (int64_t)s.splits * s.m * s.n : 0;
     const Grid grid = {.x = ceiling(s.m, tile->m),
                        .y = ceiling(s.n, tile->n),
@@ -110,7 +111,7 @@ static void each_part(MatrixArguments s, Kind kind, const Cut *cut, Extents exte
                        .shared = STAGES * (tile->m + tile->n) * TILE_K * (int)sizeof(float)};
     LAUNCH((KernelNumber)((int)tile->kernels[precision] + (int)kind), grid, s,
            READS(s.a, extents.a), READS(s.b, extents.b), READS(s.bias, s.n), READS(s.scale, s.n),
-           WRITES(s.c, extents.c), WRITES(s.partial, partial));
+           READS(s.addend, extents.c), WRITES(s.c, extents.c), WRITES(s.partial, partial));
 }
 
 // Adds the parts. Many parts of a small result are added by several groups of threads.
@@ -122,7 +123,8 @@ static void finish(MatrixArguments s, Extents extents)
     Grid grid = grid_over(wide ? size / 4 : size * s.parts);
     grid.shared = s.parts > 1 ? MOST_THREADS * (int)sizeof(float) : 0;
     LAUNCH(wide ? KERNEL_finish_splits_wide : KERNEL_finish_splits, grid, s, READS(s.bias, s.n),
-           READS(s.scale, s.n), READS(s.partial, partial), WRITES(s.c, extents.c));
+           READS(s.scale, s.n), READS(s.addend, extents.c), READS(s.partial, partial),
+           WRITES(s.c, extents.c));
 }
 
 static void product(MatrixArguments s, Kind kind, Extents extents)
@@ -178,6 +180,7 @@ static void forward(const ConvShape *shape, const ConvAfter *after, const float 
     MatrixArguments s = patches(shape, x);
     s.scale = after->scale;
     s.relu = after->relu;
+    s.addend = after->addend;
     s.m = s.pixels;
     s.n = index_of(shape->out_channels);
     s.k = index_of(shape->kernel_height * shape->kernel_width * shape->in_channels);
@@ -188,9 +191,9 @@ static void forward(const ConvShape *shape, const ConvAfter *after, const float 
 }
 
 static void conv2d(const ConvShape *shape, const float *x, const float *weight, const float *bias,
-                   float *y)
+                   const float *addend, float *y)
 {
-    forward(shape, &(ConvAfter){.shift = bias}, x, weight, y);
+    forward(shape, &(ConvAfter){.shift = bias, .addend = addend}, x, weight, y);
 }
 
 static void conv2d_weight_gradient(const ConvShape *shape, const float *x, const float *dy,
@@ -364,7 +367,7 @@ static void gemm(const Gemm *shape, const float *a, const float *b, const float 
                          .taps_wide = 1,
                          .kernel_width = 1,
                          .dense = true,
-                         .accumulate = shape->accumulate,
+                         .addend = shape->accumulate ? c : NULL,
                          .a = a,
                          .b = b,
                          .bias = bias,

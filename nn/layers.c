@@ -113,8 +113,17 @@ Tensor *conv_forward(const Conv2dLayer *layer, Tensor *x)
 {
     Tensor *weight = layer->weight, *bias = layer->bias;
     if (weight->frozen)
-        return shown(weight, conv2d_frozen(x, weight, NULL, bias, layer->how, false));
+        return shown(weight, conv2d_frozen(x, weight, NULL, bias, NULL, layer->how, false));
     return shown(weight, conv2d(x, weight, bias, layer->how));
+}
+
+Tensor *conv_add_forward(const Conv2dLayer *layer, Tensor *x, Tensor *addend)
+{
+    Tensor *weight = layer->weight, *bias = layer->bias;
+    if (tape_observer(x->tape)) // to whom the convolution's own result is shown
+        return add(conv_forward(layer, x), addend);
+    if (weight->frozen) return conv2d_frozen(x, weight, NULL, bias, addend, layer->how, false);
+    return conv2d_add(x, weight, bias, addend, layer->how);
 }
 
 Tensor *conv_transpose_forward(const ConvTransposeLayer *layer, Tensor *x)
@@ -158,7 +167,7 @@ Tensor *conv_norm_forward(const Conv2dLayer *conv, const BatchNormLayer *norm, T
                          with_relu ? NORM_RELU_AFTER : NORM_RELU_NONE);
     ScaleShift s = batch_norm_scale_shift(x->tape, norm->weight, norm->bias, norm->running_mean,
                                           norm->running_variance, norm->epsilon);
-    return conv2d_frozen(x, conv->weight, s.scale, s.shift, conv->how, with_relu);
+    return conv2d_frozen(x, conv->weight, s.scale, s.shift, NULL, conv->how, with_relu);
 }
 
 static bool drops(Mode mode)

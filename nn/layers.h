@@ -66,6 +66,8 @@ Tensor *features_shown(Tensor *x);
 
 Tensor *linear_forward(const Linear *layer, Tensor *x);
 Tensor *conv_forward(const Conv2dLayer *layer, Tensor *x);
+// conv(x) + addend, in one pass.
+Tensor *conv_add_forward(const Conv2dLayer *layer, Tensor *x, Tensor *addend);
 // norm(conv(x)), then relu where wanted. Where both are frozen and not in training, in one pass.
 Tensor *conv_norm_forward(const Conv2dLayer *conv, const BatchNormLayer *norm, Tensor *x, bool relu,
                           bool training);

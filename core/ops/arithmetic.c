@@ -137,18 +137,6 @@ Tensor *add(Tensor *a, Tensor *b)
     return binary("add", BINARY_ADD, a, b, add_backward);
 }
 
-Tensor *add_over(Tensor *a, Tensor *b)
-{
-    Tensor *inputs[] = {a, b};
-    Tape *tape = float_inputs("add_over", 2, inputs);
-    if (!same_shape(a, b) || !a->tape) panic("add_over: %s and %s", shape_text(a), shape_text(b));
-    Tensor *y = tape_input(tape, a);
-    tape_kernels(tape)->binary(BINARY_ADD, &(Broadcast){1, {a->count}, {1}, {1}}, a->data, b->data,
-                               y->data);
-    record(y, add_backward, 2, inputs, NULL, 0);
-    return y;
-}
-
 // y = a - b:   da = dy,   db = -dy
 static void subtract_backward(Node *node)
 {

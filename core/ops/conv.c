@@ -44,8 +44,8 @@ static int64_t conv_size(int64_t in, int64_t kernel, Conv2d how)
     return room < 0 ? 0 : room / how.stride + 1;
 }
 
-// y = C_W x + b:   dx = C_W^T dy,   dW[k] = sum over positions of x at the tap k times dy,
-// db = sum of dy over images and positions
+// y = C_W x + b + a:   dx = C_W^T dy,   dW[k] = sum over positions of x at the tap k times dy,
+// db = sum of dy over images and positions,   da = dy
 static void conv2d_backward(Node *node)
 {
     const ConvShape *shape = node->saved;
@@ -62,6 +62,7 @@ static void conv2d_backward(Node *node)
         grad_end(node, 1);
     }
     bias_gradient(node);
+    grad_pass(node, 3);
 }
 
 // db_i = sum of dY_i's rows; for dW_i see core/cpu/kernels/conv_norms.c.
@@ -116,14 +117,32 @@ static Tensor *conv_output(Tape *tape, const ConvShape *s)
     return tape_tensor(tape, SHAPE(s->batch, s->out_height, s->out_width, s->out_channels));
 }
 
+static const float *data_of(const Tensor *tensor)
+{
+    return tensor ? tensor->data : NULL;
+}
+
+static void require_addend(const Tensor *addend, const Tensor *y)
+{
+    if (addend && (!addend->tape || !same_shape(addend, y)))
+        panic("a convolution's addend: %s to be added to %s", shape_text(addend), shape_text(y));
+}
+
 Tensor *conv2d(Tensor *x, Tensor *weight, Tensor *bias, Conv2d how)
 {
-    Tensor *inputs[] = {x, weight, bias};
-    Tape *tape = float_inputs("conv2d", 3, inputs);
+    return conv2d_add(x, weight, bias, NULL, how);
+}
+
+Tensor *conv2d_add(Tensor *x, Tensor *weight, Tensor *bias, Tensor *addend, Conv2d how)
+{
+    Tensor *inputs[] = {x, weight, bias, addend};
+    Tape *tape = float_inputs("conv2d", 4, inputs);
     ConvShape shape = conv_shape(x, weight, bias, how);
     Tensor *y = conv_output(tape, &shape);
-    tape_kernels(tape)->conv2d(&shape, x->data, weight->data, bias ? bias->data : NULL, y->data);
-    record(y, conv2d_backward, 3, inputs, &shape, (int64_t)sizeof shape);
+    require_addend(addend, y);
+    tape_kernels(tape)->conv2d(&shape, x->data, weight->data, data_of(bias), data_of(addend),
+                               y->data);
+    record(y, conv2d_backward, 4, inputs, &shape, (int64_t)sizeof shape);
     record_sample_norms(y, conv2d_sample_norms);
     return y;
 }
@@ -150,33 +169,38 @@ static const float *prepared_weight(const Kernels *kernels, const ConvShape *sha
 }
 
 // y = r(s C_W x + t):   dx = C_W^T (s dy r'),   r' = 1 where y > 0, else 0; or r' = 1 without relu
+// y = C_W x + t + a:   dx = C_W^T dy,   da = dy
 static void conv2d_frozen_backward(Node *node)
 {
     const Frozen *frozen = node->saved;
     Tensor *weight = node->inputs[1], *y = node->output;
     const Kernels *kernels = tape_kernels(y->tape);
     float *dx = grad_begin(node, 0);
-    if (!dx) return;
-    kernels->conv2d_frozen_input_gradient(
-        &frozen->shape, &frozen->after, y->data, y->grad, weight->data,
-        prepared_weight(kernels, &frozen->shape, weight, true), dx);
-    grad_end(node, 0);
+    if (dx) {
+        kernels->conv2d_frozen_input_gradient(
+            &frozen->shape, &frozen->after, y->data, y->grad, weight->data,
+            prepared_weight(kernels, &frozen->shape, weight, true), dx);
+        grad_end(node, 0);
+    }
+    grad_pass(node, 2);
 }
 
 Tensor *conv2d_frozen(Tensor *x, Tensor *weight, const Tensor *scale, const Tensor *shift,
-                      Conv2d how, bool relu)
+                      Tensor *addend, Conv2d how, bool relu)
 {
-    Tensor *inputs[] = {x, weight};
-    Tape *tape = float_inputs("conv2d_frozen", 2, inputs);
+    Tensor *inputs[] = {x, weight, addend};
+    Tape *tape = float_inputs("conv2d_frozen", 3, inputs);
     const Kernels *kernels = tape_kernels(tape);
     if (!weight->frozen || weight->needs_grad)
         panic("conv2d_frozen: weight %s is not frozen", shape_text(weight));
+    if (addend && (scale || relu)) panic("conv2d_frozen: an addend after a scale or before relu");
     Frozen frozen = {.shape = conv_shape(x, weight, shift, how),
-                     .after = {scale ? scale->data : NULL, shift ? shift->data : NULL, relu}};
+                     .after = {data_of(scale), data_of(shift), relu, data_of(addend)}};
     Tensor *y = conv_output(tape, &frozen.shape);
+    require_addend(addend, y);
     kernels->conv2d_frozen(&frozen.shape, &frozen.after, x->data, weight->data,
                            prepared_weight(kernels, &frozen.shape, weight, false), y->data);
-    record(y, conv2d_frozen_backward, 2, inputs, &frozen, sizeof frozen);
+    record(y, conv2d_frozen_backward, 3, inputs, &frozen, sizeof frozen);
     return y;
 }
 
@@ -229,7 +253,7 @@ Tensor *conv_dropout_pool_relu(Tensor *x, Tensor *weight, Tensor *bias, Conv2d h
     bool side_by_side = (pool.stride == 0 || pool.stride == pool.kernel) && pool.padding == 0;
     if (!side_by_side || !kernels->conv2d_pool_fits || !kernels->conv2d_pool_fits(&saved.shape))
         return dropout_pool_relu_over(weight->frozen
-                                          ? conv2d_frozen(x, weight, NULL, bias, how, false)
+                                          ? conv2d_frozen(x, weight, NULL, bias, NULL, how, false)
                                           : conv2d(x, weight, bias, how),
                                       probability, key, pool);
     const ConvShape *s = &saved.shape.conv;
@@ -261,7 +285,7 @@ static void conv_transpose2d_backward(Node *node)
     const Kernels *kernels = tape_kernels(y->tape);
     float *dx = grad_begin(node, 0);
     if (dx) {
-        kernels->conv2d(shape, y->grad, weight->data, NULL, dx);
+        kernels->conv2d(shape, y->grad, weight->data, NULL, NULL, dx);
         grad_end(node, 0);
     }
     float *dweight = grad_begin(node, 1);

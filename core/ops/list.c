@@ -2,7 +2,7 @@
 #include "core/ops.h"
 
 static const OperatorInfo operators[] = {
-    {"add, add_over", "a + b"},
+    {"add", "a + b"},
     {"subtract", "a - b"},
     {"multiply", "a b"},
     {"divide", "a / b"},
@@ -31,6 +31,7 @@ static const OperatorInfo operators[] = {
     {"matmul", "a b"},
     {"linear", "x W + b"},
     {"conv2d", "sum of x over taps times weight, + bias; stride, padding, dilation"},
+    {"conv2d_add", "conv2d + another image of its result's shape, in one pass"},
     {"conv_transpose2d", "the adjoint of conv2d, + bias; output padding"},
     {"max_pool2d", "largest value of a window"},
     {"dropout_pool_relu_over", "relu(max_pool2d(dropout(x)))"},

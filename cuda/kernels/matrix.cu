@@ -398,25 +398,32 @@ DEVICE int64_t row_place(const MatrixArguments *a, int m)
     return (((int64_t)image * a->out_height + y) * a->out_width + x) * a->n;
 }
 
-// What follows the sum: batch norm's scale and shift (or a bias), what c held, relu.
-DEVICE float finish(const MatrixArguments *a, const float *row, int n, float sum)
+// What follows the sum: batch norm's scale and shift (or a bias), the addend (its row, or NULL),
+// relu.
+DEVICE float finish(const MatrixArguments *a, const float *addend, int n, float sum)
 {
     const float bias = a->bias ? a->bias[n] : 0;
     sum = a->scale ? fmaf(a->scale[n], sum, bias) : sum + bias;
-    if (a->accumulate) sum += row[n];
+    if (addend) sum += addend[n];
     return a->relu && sum < 0 ? 0 : sum;
 }
 
 // Columns n and n + 1 of a row.
-DEVICE void write_pair(const MatrixArguments *a, float *row, int n, const float *pair)
+DEVICE void write_pair(const MatrixArguments *a, float *row, const float *addend, int n,
+                       const float *pair)
 {
-    if (a->as_is && n < a->n) {
-        const float2 both = {pair[0], pair[1]};
+    if (a->in_pairs && n < a->n) {
+        float2 both = {pair[0], pair[1]};
+        if (addend) {
+            const float2 more = *(const float2 *)(const void *)(addend + n);
+            both.x += more.x;
+            both.y += more.y;
+        }
         *(float2 *)(void *)(row + n) = both;
         return;
     }
-    if (n < a->n) row[n] = a->partial ? pair[0] : finish(a, row, n, pair[0]);
-    if (n + 1 < a->n) row[n + 1] = a->partial ? pair[1] : finish(a, row, n + 1, pair[1]);
+    if (n < a->n) row[n] = a->partial ? pair[0] : finish(a, addend, n, pair[0]);
+    if (n + 1 < a->n) row[n + 1] = a->partial ? pair[1] : finish(a, addend, n + 1, pair[1]);
 }
 
 DEVICE void write_tiles(const MatrixArguments *a, const Plan *plan, int row, int column,
@@ -429,10 +436,12 @@ DEVICE void write_tiles(const MatrixArguments *a, const Plan *plan, int row, int
         if (i >= 2 * tiles_down(plan)) break;
         const int m = row + 8 * i + g;
         if (m >= a->m) continue;
-        float *to = a->partial ? a->partial + ((int64_t)blockIdx.z * a->m + m) * a->n
-                               : a->c + row_place(a, m);
+        const int64_t place =
+            a->partial ? ((int64_t)blockIdx.z * a->m + m) * a->n : row_place(a, m);
+        float *to = (a->partial ? a->partial : a->c) + place;
+        const float *addend = a->addend && !a->partial ? a->addend + place : NULL;
         UNROLL for (int j = 0; j < MOST_ACROSS; j++) if (j < across)
-            write_pair(a, to, column + 8 * j + 2 * t, sums[i / 2 * across + j] + i % 2 * 2);
+            write_pair(a, to, addend, column + 8 * j + 2 * t, sums[i / 2 * across + j] + i % 2 * 2);
     }
 }
 
@@ -496,8 +505,8 @@ MATRIX_KERNELS(bf16, BF16, 64, 64, 64, 4, 4)
 DEVICE void finish_element(const MatrixArguments *a, int32_t i, float sum)
 {
     const int n = i % a->n;
-    float *row = a->dense ? a->c + (i - n) : a->c + row_place(a, i / a->n);
-    row[n] = finish(a, row, n, sum);
+    const int64_t place = a->dense ? i - n : row_place(a, i / a->n);
+    a->c[place + n] = finish(a, a->addend ? a->addend + place : NULL, n, sum);
 }
 
 // The block's threads in `parts` groups; each adds every parts-th split, then the groups' sums are
@@ -535,12 +544,12 @@ KERNEL(finish_splits_wide, MatrixArguments)
         sum.w += more.w;
     }
     const int n = i % a.n;
-    float *row = a.c + (i - n);
-    sum.x = finish(&a, row, n, sum.x);
-    sum.y = finish(&a, row, n + 1, sum.y);
-    sum.z = finish(&a, row, n + 2, sum.z);
-    sum.w = finish(&a, row, n + 3, sum.w);
-    store4(row + n, sum);
+    const float *addend = a.addend ? a.addend + (i - n) : NULL;
+    sum.x = finish(&a, addend, n, sum.x);
+    sum.y = finish(&a, addend, n + 1, sum.y);
+    sum.z = finish(&a, addend, n + 2, sum.z);
+    sum.w = finish(&a, addend, n + 3, sum.w);
+    store4(a.c + i, sum);
 }
 
 DEVICE float frozen(const FrozenArguments *a, int32_t channel, float y, float dy)

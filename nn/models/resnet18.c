@@ -114,7 +114,7 @@ static Tensor *normalised_before(const Style *style, const Block *block, Tensor 
     Tensor *a = activated(style, &block->bn1, x, training);
     Tensor *shortcut = block->changes_shape ? conv_forward(&block->shortcut, a) : x;
     Tensor *y = conv_activated(style, &block->conv1, &block->bn2, a, training);
-    return add_over(conv_forward(&block->conv2, y), shortcut);
+    return conv_add_forward(&block->conv2, y, shortcut);
 }
 
 static Tensor *normalised_after(const Style *style, const Block *block, Tensor *x, bool training)

@@ -292,7 +292,8 @@ void reference_conv2d(const Array *x, const How *how, Array *y)
     *y = array_create(SHAPE(x->shape[0], size[0], size[1], weight->shape[3]));
     for (int64_t n = 0; n < y->count; n++) {
         unravel(y, n, index);
-        y->values[n] = convolve(x, weight, c, index) + (x[2].values ? x[2].values[index[3]] : 0);
+        y->values[n] = convolve(x, weight, c, index) + (x[2].values ? x[2].values[index[3]] : 0) +
+                       (x[3].values ? x[3].values[n] : 0);
     }
 }
 

@@ -38,7 +38,8 @@ Reference reference_sum, reference_mean, reference_max, reference_norm2_rows;
 Reference reference_reshape, reference_permute, reference_concat, reference_slice, reference_pad2d;
 Reference reference_flatten, reference_unflatten;
 Reference reference_linear; // and matmul: without a third input
-Reference reference_conv2d, reference_conv_transpose2d;
+Reference reference_conv2d; // x[3]: the addend
+Reference reference_conv_transpose2d;
 Reference reference_max_pool2d, reference_avg_pool2d, reference_adaptive_avg_pool2d;
 Reference reference_batch_norm; // x[3], x[4]: the running values
 Reference reference_group_norm;

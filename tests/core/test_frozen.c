@@ -68,7 +68,7 @@ static float *run(const Kernels *kernels, const Layer *l, bool frozen, bool relu
     if (frozen) {
         ScaleShift s =
             batch_norm_scale_shift(tape, l->scale, l->shift, l->mean, l->variance, 1e-5f);
-        y = conv2d_frozen(x, l->weight, s.scale, s.shift, l->how, relu);
+        y = conv2d_frozen(x, l->weight, s.scale, s.shift, NULL, l->how, relu);
     } else {
         BatchNorm norm = {
             .momentum = .1f, .epsilon = 1e-5f, .relu = relu ? NORM_RELU_AFTER : NORM_RELU_NONE};
@@ -141,6 +141,42 @@ static void all_instruction_sets_have_the_same_bits(void)
     }
 }
 
+// y and the gradients of x and the addend, the caller's.
+static float *run_with_addend(const Layer *l, bool in_one, int64_t *count)
+{
+    Tape *tape = tape_create(cpu_kernels());
+    Tensor *x = tape_input(tape, l->x), *addend = tape_input(tape, l->dy), *y;
+    x->needs_grad = addend->needs_grad = true;
+    if (in_one)
+        y = conv2d_frozen(x, l->weight, NULL, l->shift, addend, l->how, false);
+    else
+        y = add(conv2d_frozen(x, l->weight, NULL, l->shift, NULL, l->how, false), addend);
+    backward_from(y, l->dy->data);
+    const int64_t size = y->count * (int64_t)sizeof(float), all = 2 * y->count + x->count;
+    float *values = allocate((size_t)all * sizeof(float));
+    memcpy(values, y->data, (size_t)size);
+    memcpy(values + y->count, addend->grad, (size_t)size);
+    memcpy(values + 2 * y->count, x->grad, (size_t)x->count * sizeof(float));
+    *count = all;
+    tape_free(tape);
+    return values;
+}
+
+static void an_addend_in_the_same_pass_is_the_sum(void)
+{
+    for (int i = 0; i < CASES; i++) {
+        Layer l = layer_of(&cases[i]);
+        int64_t count;
+        float *wanted = run_with_addend(&l, false, &count),
+              *got = run_with_addend(&l, true, &count);
+        check(memcmp(wanted, got, (size_t)count * sizeof(float)) == 0,
+              "%s: a convolution with an addend and its sum with it differ", cases[i].name);
+        free(wanted);
+        free(got);
+        layer_free(&l);
+    }
+}
+
 static void a_thawed_weight_is_prepared_afresh(void)
 {
     Layer l = layer_of(&cases[0]);
@@ -164,6 +200,7 @@ int main(int argc, char **argv)
     static const Test tests[] = {
         {"frozen_and_step_by_step_agree", frozen_and_step_by_step_agree},
         {"all_instruction_sets_have_the_same_bits", all_instruction_sets_have_the_same_bits},
+        {"an_addend_in_the_same_pass_is_the_sum", an_addend_in_the_same_pass_is_the_sum},
         {"a_thawed_weight_is_prepared_afresh", a_thawed_weight_is_prepared_afresh},
     };
     return TESTS_RUN(tests);

@@ -14,6 +14,10 @@ static Tensor *call_conv2d(Tensor *const *x, const How *how)
 {
     return conv2d(x[0], x[1], x[2], how->conv);
 }
+static Tensor *call_conv2d_add(Tensor *const *x, const How *how)
+{
+    return conv2d_add(x[0], x[1], x[2], x[3], how->conv);
+}
 static Tensor *call_conv_transpose2d(Tensor *const *x, const How *how)
 {
     return conv_transpose2d(x[0], x[1], x[2], how->conv);
@@ -38,6 +42,23 @@ static void try_conv(const ConvSizes *s, bool transposed, bool bias)
     try(&trial);
 }
 
+static int64_t conv_size(int64_t in, int64_t kernel, const Conv2d *how)
+{
+    return (in + 2 * how->padding - how->dilation * (kernel - 1) - 1) / how->stride + 1;
+}
+
+static void try_conv_add(const ConvSizes *s)
+{
+    Trial trial = {"conv2d_add", .call = call_conv2d_add, .reference = reference_conv2d,
+                   .inputs = 4, .how = {.conv = s->how}};
+    trial.shape[0] = (Shape)S(s->n, s->h, s->w, s->ci);
+    trial.shape[1] = (Shape)S(s->kh, s->kw, s->ci, s->co);
+    trial.shape[2] = (Shape)S(s->co);
+    trial.shape[3] =
+        (Shape)S(s->n, conv_size(s->h, s->kh, &s->how), conv_size(s->w, s->kw, &s->how), s->co);
+    try(&trial);
+}
+
 static void convolutions(void)
 {
     static const ConvSizes sizes[] = {
@@ -50,6 +71,7 @@ static void convolutions(void)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         try_conv(&sizes[i], false, true);
         try_conv(&sizes[i], false, false);
+        try_conv_add(&sizes[i]);
     }
 }
 

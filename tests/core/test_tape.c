@@ -79,24 +79,6 @@ static void shared_gradients_stay_apart(void)
     tensor_free(zeros);
 }
 
-static void a_sum_written_over_its_first_part_is_the_sum(void)
-{
-    Tape *tape = tape_create(cpu_kernels());
-    Tensor *a = filled(parameter_create(SHAPE(2)), (float[]){1, 2});
-    Tensor *b = filled(parameter_create(SHAPE(2)), (float[]){5, 7});
-    Tensor *zeros = tensor_create(SHAPE(2));
-    Tensor *y = add_over(affine(3, add(a, tape_input(tape, zeros)), 1), b);
-    check(y->data[0] == 9 && y->data[1] == 14, "3 a + 1 + b: %g %g", (double)y->data[0],
-          (double)y->data[1]);
-    backward(sum(square(y), ALL_DIMENSIONS, false));
-    CHECK_ARRAY("da", a->grad, 2 * 9 * 3, 2 * 14 * 3);
-    CHECK_ARRAY("db", b->grad, 2 * 9, 2 * 14);
-    tape_free(tape);
-    tensor_free(a);
-    tensor_free(b);
-    tensor_free(zeros);
-}
-
 static void two_shares_of_one_parameter_by_pass_do_not_alias(void)
 {
     Tape *tape = tape_create(cpu_kernels());
@@ -289,8 +271,6 @@ int main(int argc, char **argv)
         {"a_diamond_adds_both_ways", a_diamond_adds_both_ways},
         {"every_use_counts", every_use_counts},
         {"shared_gradients_stay_apart", shared_gradients_stay_apart},
-        {"a_sum_written_over_its_first_part_is_the_sum",
-         a_sum_written_over_its_first_part_is_the_sum},
         {"two_shares_of_one_parameter_by_pass_do_not_alias",
          two_shares_of_one_parameter_by_pass_do_not_alias},
         {"detach_cuts_the_gradient", detach_cuts_the_gradient},

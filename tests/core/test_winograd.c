@@ -110,9 +110,10 @@ static void errors_are_small(void)
         int64_t most = d.x_count + d.y_count + d.weight_count;
         float *got = allocate((size_t)most * sizeof *got);
         double *wanted = allocate_zeroed((size_t)most * sizeof *wanted);
-        for (int64_t n = 0; n < d.y_count; n++) wanted[n] = (double)d.bias[n % s->out_channels];
+        for (int64_t n = 0; n < d.y_count; n++)
+            wanted[n] = (double)d.bias[n % s->out_channels] + (double)d.y[n];
         for_all_products(s, &d, into_output, wanted);
-        cpu_kernels()->conv2d(s, d.x, d.weight, d.bias, got);
+        cpu_kernels()->conv2d(s, d.x, d.weight, d.bias, d.y, got);
         compare("conv2d", i, d.y_count, got, wanted);
 
         memset(wanted, 0, (size_t)most * sizeof *wanted);
@@ -135,7 +136,7 @@ static float *run(const Kernels *kernels, const ConvShape *s, const Data *d, int
 {
     *count = d->x_count + d->y_count + d->weight_count;
     float *results = allocate((size_t)*count * sizeof(float));
-    kernels->conv2d(s, d->x, d->weight, d->bias, results);
+    kernels->conv2d(s, d->x, d->weight, d->bias, d->y, results);
     kernels->conv2d_input_gradient(s, d->y, d->weight, d->bias, results + d->y_count);
     kernels->conv2d_weight_gradient(s, d->x, d->y, results + d->y_count + d->x_count);
     return results;
@@ -154,8 +155,8 @@ static void the_fast_path_is_taken(void)
               "kernel %d: both paths have the same bits: one of them is not taken", i);
     ConvShape one_image = *s; // too few
     one_image.batch = 1;
-    fastest->conv2d(&one_image, d.x, d.weight, NULL, b);
-    direct->conv2d(&one_image, d.x, d.weight, NULL, a);
+    fastest->conv2d(&one_image, d.x, d.weight, NULL, NULL, b);
+    direct->conv2d(&one_image, d.x, d.weight, NULL, NULL, a);
     check(memcmp(a, b, (size_t)(s->out_height * s->out_width * s->out_channels) * 4) == 0,
           "a small convolution does not go directly");
     free(a);

@@ -40,6 +40,9 @@ static void forward_rows(const void *context, int64_t begin, int64_t end, int th
         float *restrict y = task->values + row * channels;
         if (scale)
             for (int64_t c = 0; c < channels; c++) y[c] = multiply_add(y[c], scale[c], shift[c]);
+        const float *restrict addend = task->after->addend;
+        if (addend)
+            for (int64_t c = 0; c < channels; c++) y[c] += addend[row * channels + c];
         if (relu)
             for (int64_t c = 0; c < channels; c++) y[c] = y[c] < 0 ? 0 : y[c];
     }
@@ -64,7 +67,7 @@ static void backward_rows(const void *context, int64_t begin, int64_t end, int t
 
 static void follow(const ConvShape *s, const AfterTask *task, RangeBody *rows)
 {
-    if (task->after->scale || task->after->relu)
+    if (task->after->scale || task->after->addend || task->after->relu)
         parallel_ranges(s->batch * s->out_height * s->out_width, s->out_channels, rows, task);
 }
 
@@ -118,9 +121,9 @@ static void conv2d_frozen_input_gradient(const ConvShape *s, const ConvAfter *af
 }
 
 static void conv2d_direct(const ConvShape *s, const float *x, const float *weight,
-                          const float *bias, float *y)
+                          const float *bias, const float *addend, float *y)
 {
-    KERNEL(conv2d_direct)(s, x, weight, bias, (Results){.values = y});
+    conv2d_frozen_direct(s, &(ConvAfter){.shift = bias, .addend = addend}, x, weight, NULL, y);
 }
 
 static void conv2d_input_gradient_direct(const ConvShape *s, const float *dy, const float *weight,
@@ -136,12 +139,9 @@ static void conv2d_weight_gradient_direct(const ConvShape *s, const float *x, co
 }
 
 static void conv2d(const ConvShape *s, const float *x, const float *weight, const float *bias,
-                   float *y)
+                   const float *addend, float *y)
 {
-    if (winograd_pays(s))
-        KERNEL(conv2d_winograd)(s, &(ConvAfter){.shift = bias}, x, weight, NULL, y);
-    else
-        conv2d_direct(s, x, weight, bias, y);
+    conv2d_frozen(s, &(ConvAfter){.shift = bias, .addend = addend}, x, weight, NULL, y);
 }
 
 static void conv2d_input_gradient(const ConvShape *s, const float *dy, const float *weight,

@@ -182,10 +182,13 @@ static void gradient_spectra(const Tiling *t, const ConvShape *s, int64_t first,
                         spectra);
 }
 
-ALWAYS_INLINE Vector followed_by(const ConvAfter *after, int64_t channel, Vector value)
+// The value at this place of y, of this channel.
+ALWAYS_INLINE Vector followed_by(const ConvAfter *after, int64_t channel, int64_t place,
+                                 Vector value)
 {
     Vector shift = after->shift ? load(after->shift + channel) : splat(0);
     value = after->scale ? fma_vector(value, load(after->scale + channel), shift) : value + shift;
+    if (after->addend) value = value + load(after->addend + place);
     return after->relu ? max_vector(value, splat(0)) : value;
 }
 
@@ -210,8 +213,9 @@ ALWAYS_INLINE void values_of_tiles(Transform *transform, const int points, const
                 UNROLL
                 for (int i = 0; i < size; i++) {
                     if (offset[row * size + i] < 0) continue;
-                    float *to = y + offset[row * size + i] + c;
-                    store(to, after ? followed_by(after, c, line[i]) : line[i] + load(to));
+                    const int64_t place = offset[row * size + i] + c;
+                    store(y + place, after ? followed_by(after, c, place, line[i])
+                                           : line[i] + load(y + place));
                 }
             }
         }
