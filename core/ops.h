@@ -69,7 +69,7 @@ typedef struct Conv2d {
     int64_t stride, padding, dilation, output_padding; // 0 means 1, 0, 1, 0
 } Conv2d;
 Tensor *conv2d(Tensor *x, Tensor *weight, Tensor *bias, Conv2d how);
-// conv2d + addend, of the result's shape, without a pass over memory of its own.
+// conv2d + addend (NULL or of the result's shape), without a pass over memory of its own.
 Tensor *conv2d_add(Tensor *x, Tensor *weight, Tensor *bias, Tensor *addend, Conv2d how);
 Tensor *conv_transpose2d(Tensor *x, Tensor *weight, Tensor *bias, Conv2d how);
 // scale * conv2d(x, weight) + shift per channel, then max(0, that) where relu, of a frozen weight

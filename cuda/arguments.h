@@ -248,7 +248,7 @@ typedef struct MatrixArguments {
     int32_t splits, split_k; // parts of k and their length; block (m tile, n tile, part)
     int32_t parts;           // groups of threads that add the splits
     bool relu;                       // c = max(0, ..) at last
-    bool in_pairs;                   // .. are written, and only the addend comes after the sum
+    bool in_pairs;                   // sums are written in pairs, with nothing after them but addend
     const float *scale;              // NULL, or the sum's factor for each n
     const float *addend;             // NULL, or what is added, in c's places (c itself, too)
     const float *a, *b, *bias;       // bias: NULL or one for each n

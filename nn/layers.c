@@ -109,21 +109,24 @@ Tensor *linear_forward(const Linear *layer, Tensor *x)
     return shown(layer->weight, linear(x, layer->weight, layer->bias));
 }
 
-Tensor *conv_forward(const Conv2dLayer *layer, Tensor *x)
+// conv(x) + addend, which may be NULL.
+static Tensor *convolved(const Conv2dLayer *layer, Tensor *x, Tensor *addend)
 {
     Tensor *weight = layer->weight, *bias = layer->bias;
-    if (weight->frozen)
-        return shown(weight, conv2d_frozen(x, weight, NULL, bias, NULL, layer->how, false));
-    return shown(weight, conv2d(x, weight, bias, layer->how));
+    if (weight->frozen) return conv2d_frozen(x, weight, NULL, bias, addend, layer->how, false);
+    return conv2d_add(x, weight, bias, addend, layer->how);
+}
+
+Tensor *conv_forward(const Conv2dLayer *layer, Tensor *x)
+{
+    return shown(layer->weight, convolved(layer, x, NULL));
 }
 
 Tensor *conv_add_forward(const Conv2dLayer *layer, Tensor *x, Tensor *addend)
 {
-    Tensor *weight = layer->weight, *bias = layer->bias;
     if (tape_observer(x->tape)) // to whom the convolution's own result is shown
         return add(conv_forward(layer, x), addend);
-    if (weight->frozen) return conv2d_frozen(x, weight, NULL, bias, addend, layer->how, false);
-    return conv2d_add(x, weight, bias, addend, layer->how);
+    return convolved(layer, x, addend);
 }
 
 Tensor *conv_transpose_forward(const ConvTransposeLayer *layer, Tensor *x)

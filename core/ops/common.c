@@ -8,6 +8,11 @@ Tape *float_inputs(const char *name, int count, Tensor *const *inputs)
     return tape_of(count, inputs);
 }
 
+const float *data_of(const Tensor *tensor)
+{
+    return tensor ? tensor->data : NULL;
+}
+
 void require_rank(const char *name, const Tensor *x, int rank)
 {
     if (x->rank != rank) panic("%s: shape %s is not of rank %d", name, shape_text(x), rank);

@@ -10,6 +10,9 @@
 // The tape of these inputs, all of which must be float (NULL: an absent optional input).
 Tape *float_inputs(const char *name, int count, Tensor *const *inputs);
 
+// NULL for an absent optional input.
+const float *data_of(const Tensor *tensor);
+
 // Stops the program unless x has this rank.
 void require_rank(const char *name, const Tensor *x, int rank);
 

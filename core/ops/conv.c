@@ -117,11 +117,6 @@ static Tensor *conv_output(Tape *tape, const ConvShape *s)
     return tape_tensor(tape, SHAPE(s->batch, s->out_height, s->out_width, s->out_channels));
 }
 
-static const float *data_of(const Tensor *tensor)
-{
-    return tensor ? tensor->data : NULL;
-}
-
 static void require_addend(const Tensor *addend, const Tensor *y)
 {
     if (addend && (!addend->tape || !same_shape(addend, y)))
@@ -260,8 +255,7 @@ Tensor *conv_dropout_pool_relu(Tensor *x, Tensor *weight, Tensor *bias, Conv2d h
     Tensor *y = tape_tensor(tape, SHAPE(s->batch, s->out_height / pool.kernel,
                                         s->out_width / pool.kernel, s->out_channels));
     saved.places = tape_allocate(tape, y->count);
-    kernels->conv2d_pool(&saved.shape, x->data, weight->data, bias ? bias->data : NULL, y->data,
-                         saved.places);
+    kernels->conv2d_pool(&saved.shape, x->data, weight->data, data_of(bias), y->data, saved.places);
     record(y, conv_pool_backward, 3, inputs, &saved, sizeof saved);
     record_sample_norms(y, conv_pool_sample_norms);
     return y;
@@ -322,8 +316,8 @@ Tensor *conv_transpose2d(Tensor *x, Tensor *weight, Tensor *bias, Conv2d how)
               shape_text(weight), (long long)how.padding);
     Tensor *y = tape_tensor(
         tape, 4, (int64_t[]){shape.batch, shape.in_height, shape.in_width, shape.in_channels});
-    tape_kernels(tape)->conv2d_input_gradient(&shape, x->data, weight->data,
-                                              bias ? bias->data : NULL, y->data);
+    tape_kernels(tape)->conv2d_input_gradient(&shape, x->data, weight->data, data_of(bias),
+                                              y->data);
     record(y, conv_transpose2d_backward, 3, inputs, &shape, (int64_t)sizeof shape);
     return y;
 }

@@ -96,7 +96,7 @@ Tensor *linear(Tensor *x, Tensor *weight, Tensor *bias)
     if (bias && (bias->rank != 1 || bias->shape[0] != shape.n))
         panic("linear: weight %s and bias %s do not fit", shape_text(weight), shape_text(bias));
     Tensor *y = tape_tensor(tape, 2, (int64_t[]){shape.m, shape.n});
-    tape_kernels(tape)->gemm(&shape, x->data, weight->data, bias ? bias->data : NULL, y->data);
+    tape_kernels(tape)->gemm(&shape, x->data, weight->data, data_of(bias), y->data);
     record(y, linear_backward, 3, inputs, NULL, 0);
     record_sample_norms(y, linear_sample_norms);
     return y;
