@@ -1,8 +1,13 @@
-// The pool: threads wait for a job and take task numbers from a shared ticket until none is left. The
-// caller works too, and returns when all tasks are done, whether or not every thread has come: on a
-// busy machine one may not get a processor for long. Hence the ticket carries the job's generation: a
-// late thread cannot take a task of a job that it has not seen. Jobs are short and follow each other
-// closely, so waiting threads first spin for a while, then sleep.
+// The pool. The tasks of a job are dealt out in equal shares, one a thread, in their order; a thread
+// takes those of its own share from the front and, when that is empty, those of the others' from
+// the back. As tasks follow the images of a batch, a thread meets in each operator the images that
+// it worked on in the one before, and finds them in its own cache.
+//
+// The caller works too, and returns when all tasks are done, whether or not every thread has come:
+// on a busy machine one may not get a processor for long. A task that was taken is of the present
+// job, as the next one is dealt out only when all are done; so a thread reads what the job is after
+// it has taken a task. Jobs are short and follow each other closely, so waiting threads first spin
+// for a while, then sleep.
 #include "core/thread.h"
 
 #include <pthread.h>
@@ -12,23 +17,30 @@
 #include <unistd.h>
 #include "core/error.h"
 
-enum { MAX_THREADS = 64, SPINS = 20000 };
+enum { MAX_THREADS = 64, SPINS = 20000, CACHE_LINE = 64 };
 
 typedef void TaskBody(void *context, int64_t task, int thread);
 
-static const uint64_t NO_TASK = UINT32_MAX;
+// Tasks first .. end-1 as first << 32 | end, so that both change at once.
+typedef struct Share {
+    _Alignas(CACHE_LINE) atomic_ullong tasks;
+} Share;
+
+static const int64_t NO_TASK = -1;
 
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t wake, done;
-    atomic_int count; // threads in use including the caller; 0: not yet decided
-    int started;      // workers running: numbers 1..started
-    unsigned generation_at_start[MAX_THREADS];
-    // The job. It changes only while the ticket's task is NO_TASK and no task is under way.
+    atomic_int count;  // threads in use including the caller; 0: not yet decided
+    int started;       // workers running: numbers 1..started
+    atomic_int active; // of these, looking for tasks
+    unsigned job_at_start[MAX_THREADS];
+    // The job. It changes only while all shares are empty and no task is under way.
     _Atomic(TaskBody *) body;
     _Atomic(void *) context;
     atomic_ullong tasks, completed;
-    atomic_ullong ticket; // generation << 32 | next task
+    Share shares[MAX_THREADS];
+    atomic_uint job; // its number
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER,
           .wake = PTHREAD_COND_INITIALIZER,
           .done = PTHREAD_COND_INITIALIZER};
@@ -50,25 +62,33 @@ static void relax(void)
 #endif
 }
 
-// The next task of this generation's job, or NO_TASK. That the ticket did not change in between says
-// that `tasks` is this job's.
-static uint64_t take_task(unsigned generation)
+static int64_t take_from(Share *share, bool front)
 {
-    unsigned long long ticket = atomic_load(&pool.ticket);
+    unsigned long long tasks = atomic_load(&share->tasks);
     for (;;) {
-        uint64_t task = ticket & NO_TASK;
-        if (ticket >> 32 != generation || task >= atomic_load(&pool.tasks)) return NO_TASK;
-        if (atomic_compare_exchange_weak(&pool.ticket, &ticket, ticket + 1)) return task;
+        unsigned long long first = tasks >> 32, end = tasks & UINT32_MAX;
+        if (first >= end) return NO_TASK;
+        unsigned long long left = front ? (first + 1) << 32 | end : first << 32 | (end - 1);
+        if (atomic_compare_exchange_weak(&share->tasks, &tasks, left))
+            return (int64_t)(front ? first : end - 1);
     }
 }
 
-static void take_tasks(unsigned generation)
+static int64_t take_task(void)
+{
+    int64_t task = take_from(&pool.shares[this_thread], true);
+    for (int other = 1; task == NO_TASK && other < pool.count; other++)
+        task = take_from(&pool.shares[(this_thread + other) % pool.count], false);
+    return task;
+}
+
+static void take_tasks(void)
 {
     inside = true;
-    for (uint64_t task; (task = take_task(generation)) != NO_TASK;) {
+    for (int64_t task; (task = take_task()) != NO_TASK;) {
         TaskBody *body = atomic_load(&pool.body);
         uint64_t tasks = atomic_load(&pool.tasks);
-        body(atomic_load(&pool.context), (int64_t)task, this_thread);
+        body(atomic_load(&pool.context), task, this_thread);
         if (atomic_fetch_add(&pool.completed, 1) + 1 == tasks && this_thread > 0) {
             pthread_mutex_lock(&pool.lock);
             pthread_cond_signal(&pool.done);
@@ -78,33 +98,28 @@ static void take_tasks(unsigned generation)
     inside = false;
 }
 
-static unsigned current_generation(void)
-{
-    return (unsigned)(atomic_load(&pool.ticket) >> 32);
-}
-
-static unsigned wait_for_job(unsigned seen)
+static void wait_for_job(unsigned seen)
 {
     for (int spin = 0; spin < SPINS; spin++) {
-        unsigned generation = current_generation();
-        if (generation != seen) return generation;
+        if (atomic_load(&pool.job) != seen) return;
         relax();
     }
     pthread_mutex_lock(&pool.lock);
-    while (current_generation() == seen) pthread_cond_wait(&pool.wake, &pool.lock);
-    unsigned generation = current_generation();
+    while (atomic_load(&pool.job) == seen) pthread_cond_wait(&pool.wake, &pool.lock);
     pthread_mutex_unlock(&pool.lock);
-    return generation;
 }
 
 static void *worker(void *argument)
 {
     this_thread = (int)(intptr_t)argument;
-    unsigned seen = pool.generation_at_start[this_thread];
+    unsigned seen = pool.job_at_start[this_thread];
     for (;;) {
-        seen = wait_for_job(seen);
+        wait_for_job(seen);
+        seen = atomic_load(&pool.job);
+        atomic_fetch_add(&pool.active, 1);
         if (this_thread < pool.count) // more workers may exist than are in use
-            take_tasks(seen);
+            take_tasks();
+        atomic_fetch_sub(&pool.active, 1);
     }
     return NULL;
 }
@@ -114,7 +129,7 @@ static void start_workers(void)
 {
     while (pool.started < pool.count - 1) {
         int number = pool.started + 1;
-        pool.generation_at_start[number] = current_generation();
+        pool.job_at_start[number] = atomic_load(&pool.job);
         pthread_t thread;
         if (pthread_create(&thread, NULL, worker, (void *)(intptr_t)number) != 0) break;
         pthread_detach(thread);
@@ -135,6 +150,7 @@ void threads_set(int count)
 {
     if (count < 1 || count > MAX_THREADS) panic("threads_set(%d): 1 to %d", count, MAX_THREADS);
     pool.count = count;
+    while (atomic_load(&pool.active) > 0) relax(); // those that still know the old number
 }
 
 static void run_here(int64_t tasks, TaskBody *body, void *context)
@@ -142,31 +158,30 @@ static void run_here(int64_t tasks, TaskBody *body, void *context)
     for (int64_t task = 0; task < tasks; task++) body(context, task, this_thread);
 }
 
-// Closes the ticket, changes the job, and opens the ticket of the next generation.
-static unsigned publish(int64_t tasks, TaskBody *body, void *context)
+static void deal_out(int64_t tasks, TaskBody *body, void *context)
 {
-    uint64_t generation = current_generation();
-    atomic_store(&pool.ticket, generation << 32 | NO_TASK);
+    const uint64_t count = (uint64_t)pool.count, all = (uint64_t)tasks;
     atomic_store(&pool.body, body);
     atomic_store(&pool.context, context);
-    atomic_store(&pool.tasks, (uint64_t)tasks);
+    atomic_store(&pool.tasks, all);
     atomic_store(&pool.completed, 0);
-    generation = (generation + 1) & UINT32_MAX;
+    for (uint64_t i = 0; i < count; i++)
+        atomic_store(&pool.shares[i].tasks, all * i / count << 32 | all * (i + 1) / count);
     pthread_mutex_lock(&pool.lock);
-    atomic_store(&pool.ticket, generation << 32);
+    atomic_fetch_add(&pool.job, 1);
     pthread_cond_broadcast(&pool.wake);
     pthread_mutex_unlock(&pool.lock);
-    return (unsigned)generation;
 }
 
 void parallel_for(int64_t tasks, void (*body)(void *, int64_t, int), void *context)
 {
-    if (inside || tasks <= 1 || tasks >= (int64_t)NO_TASK || threads_count() == 1) {
+    if (inside || tasks <= 1 || tasks > INT32_MAX || threads_count() == 1) {
         run_here(tasks, body, context);
         return;
     }
     start_workers();
-    take_tasks(publish(tasks, body, context));
+    deal_out(tasks, body, context);
+    take_tasks();
     for (int spin = 0; spin < SPINS; spin++) {
         if (atomic_load(&pool.completed) == (uint64_t)tasks) return;
         relax();

@@ -5,17 +5,19 @@
 
 #include "core/cpu/kernels/list.h"
 
-// Works on the results, or makes the gradients, of images first .. first+images-1: `values`, which
-// are in the cache. The thread's scratch memory is taken.
-typedef void ImagesBody(const void *context, int64_t first, int64_t images, float *values);
-
-// A convolution's results: an array, or (values NULL) what `then` does with them, some images at a
-// time.
+// A convolution's results: an array, or (values NULL) what `then` does with them, `rows` rows of an
+// image (at its end fewer) at a time while they are in the cache. Rows are counted through all
+// images: row first is the first of `values`. The thread's scratch memory is taken.
+typedef void RowsBody(const void *context, int64_t first, int64_t rows, float *values);
 typedef struct Results {
     float *values;
-    ImagesBody *then;
+    int64_t rows;
+    RowsBody *then;
     const void *context;
 } Results;
+
+// Makes the gradients of images first .. first+images-1.
+typedef void ImagesBody(const void *context, int64_t first, int64_t images, float *values);
 
 // Their gradients: an array, or (values NULL) what `make` writes.
 typedef struct Gradients {
@@ -52,6 +54,11 @@ void KERNEL(conv2d_weight_gradient_direct)(const ConvShape *shape, const float *
 // conv_pool.c: the kernels of that name, directly.
 bool KERNEL(conv2d_pool_fits)(const ConvPool *shape);
 void KERNEL(enter_conv_pool)(Kernels *table);
+
+// conv_patches.c: the input gradient of a first layer, where it says so.
+bool KERNEL(conv2d_pool_in_patches)(const ConvPool *shape);
+void KERNEL(conv2d_pool_input_gradient_by_patches)(const ConvPool *shape, const uint8_t *places,
+                                                   const float *dy, const float *weight, float *dx);
 
 // conv_norms.c
 void KERNEL(conv2d_weight_norms)(const ConvShape *shape, const float *x, const float *dy,

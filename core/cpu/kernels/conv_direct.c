@@ -40,24 +40,40 @@ typedef struct ForwardTask {
     Results y;
 } ForwardTask;
 
+// What follows the convolution gets its rows while they are in the first-level cache.
+static void forward_rows(const ForwardTask *task, const float *source, int64_t image, float *rows)
+{
+    const ConvShape *s = task->shape;
+    Correlation part = task->correlation;
+    for (int64_t y = 0, count; y < s->out_height; y += count) {
+        count = tile_min(task->y.rows, s->out_height - y);
+        correlate(&part, source, count * s->out_width, rows);
+        task->y.then(task->y.context, image * s->out_height + y, count, rows);
+        part.from += count * s->out_width;
+    }
+}
+
 static void forward_group(void *context, int64_t number, int thread)
 {
     const ForwardTask *task = context;
     const ConvShape *s = task->shape;
     int64_t first = number * task->group, images = tile_min(task->group, s->batch - first);
-    int64_t pixels = s->out_height * s->out_width;
+    int64_t pixels = s->out_height * s->out_width, image = s->in_height * s->in_width;
     int64_t framed_count = s->padding > 0 ? images * frame_size(&task->frame) : 0;
-    int64_t values = pixels * s->out_channels, room = task->y.values ? 0 : images * values;
+    int64_t row = s->out_width * s->out_channels;
+    int64_t room = task->y.values ? 0 : tile_min(task->y.rows, s->out_height) * row;
     unsigned char *area = scratch(thread, bytes_of(framed_count, 4) + bytes_of(room, 4));
-    float *framed = cut(&area, framed_count * 4);
-    float *y = task->y.values ? task->y.values + first * values : cut(&area, room * 4);
-    const float *source = task->x + first * s->in_height * s->in_width * s->in_channels;
+    float *framed = cut(&area, framed_count * 4), *rows = cut(&area, room * 4);
+    const float *source = task->x + first * image * s->in_channels;
     if (s->padding > 0) {
         frame_images(&task->frame, images, source, framed);
         source = framed;
     }
-    correlate(&task->correlation, source, images * pixels, y);
-    if (!task->y.values) task->y.then(task->y.context, first, images, y);
+    if (task->y.values)
+        correlate(&task->correlation, source, images * pixels,
+                  task->y.values + first * pixels * s->out_channels);
+    for (int64_t i = 0; i < images && !task->y.values; i++)
+        forward_rows(task, source + i * frame_size(&task->frame), first + i, rows);
 }
 
 // Tables of where each output pixel of a group reads and writes.
@@ -77,7 +93,7 @@ static void forward_pixels(const ConvShape *s, const Frame *f, int64_t group, in
 // Runs of the patch: a kernel row each, or a tap each where dilation parts them.
 static void forward_runs(const ConvShape *s, const Frame *f, Correlation *c, int64_t *run)
 {
-    bool whole_rows = s->dilation == 1;
+    bool single = s->in_channels == 1, whole_rows = s->dilation == 1 && !single;
     int64_t taps = whole_rows ? 1 : s->kernel_width, count = 0;
     for (int64_t ky = 0; ky < s->kernel_height; ky++)
         for (int64_t kx = 0; kx < taps; kx++)

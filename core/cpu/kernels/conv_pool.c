@@ -1,11 +1,13 @@
-// Convolution, dropout, pooling by maximum and relu of some images at a time: the convolution's
-// results, of which pooling leaves a quarter or less, stay in the second-level cache. The gradients
+// Convolution, dropout, pooling by maximum and relu of some rows at a time: the convolution's
+// results, of which pooling leaves a quarter or less, stay in the first-level cache. The gradients
 // are those of direct convolution (conv_direct_weight.c, conv_parts.c), which spread dy over the
-// windows again where they need it. What is saved are passes over memory; the multiply-adds limit.
+// windows again where they need it, or a first layer's (conv_patches.c). What is saved are passes
+// over memory; the multiply-adds limit.
 #include "core/cpu/kernels/conv.h"
 #include "core/cpu/kernels/columns.h"
 
 enum { MOST_WINDOW = 15 };                  // a place is a byte, and NO_PLACE none
+enum { BAND_VALUES = 4096 };                // of rows pooled at a time, in the first-level cache
 static const int64_t MOST_VALUES = 1 << 17; // of one image: the cache's share
 
 typedef struct PoolTask {
@@ -63,30 +65,32 @@ static void pool_window(const ConvPool *s, const float *x, float *y, uint8_t *pl
     for (int l = 0; l < LANES; l++) places[l] = (uint8_t)numbers[l];
 }
 
-static void pool_images(const void *context, int64_t first, int64_t images, float *values)
+static void pool_rows(const void *context, int64_t first, int64_t rows, float *values)
 {
     const PoolTask *task = context;
     const ConvPool *s = task->shape;
     const Pooled p = pooled_of(s);
-    const int64_t count = values_of(&s->conv), width = s->conv.out_width;
+    const int64_t row = s->conv.out_width * p.channels;
     if (s->probability > 0)
-        KERNEL(dropout_part)(s->probability, s->key, first * count, images * count, values);
-    float *y = task->y + first * p.values;
-    uint8_t *places = task->places + first * p.values;
-    for (int64_t n = 0; n < images; n++)
-        for (int64_t oy = 0; oy < p.height; oy++)
-            for (int64_t ox = 0; ox < p.width; ox++)
-                for (int64_t c = 0; c < p.channels; c += LANES, y += LANES, places += LANES) {
-                    int64_t pixel = oy * s->window * width + ox * s->window;
-                    pool_window(s, values + n * count + pixel * p.channels + c, y, places);
-                }
+        KERNEL(dropout_part)(s->probability, s->key, first * row, rows * row, values);
+    const int64_t image = first / s->conv.out_height, top = first % s->conv.out_height / s->window;
+    float *y = task->y + image * p.values + top * p.width * p.channels;
+    uint8_t *places = task->places + (y - task->y);
+    for (int64_t oy = 0; oy < rows / s->window; oy++)
+        for (int64_t ox = 0; ox < p.width; ox++)
+            for (int64_t c = 0; c < p.channels; c += LANES, y += LANES, places += LANES)
+                pool_window(s, values + oy * s->window * row + ox * s->window * p.channels + c, y,
+                            places);
 }
 
 static void conv2d_pool(const ConvPool *s, const float *x, const float *weight, const float *bias,
                         float *y, uint8_t *places)
 {
+    const int64_t band = s->window * s->conv.out_width * s->conv.out_channels;
     PoolTask task = {.shape = s, .y = y, .places = places};
-    KERNEL(conv2d_direct)(&s->conv, x, weight, bias, (Results){NULL, pool_images, &task});
+    Results rows = {
+        .rows = s->window * larger(1, BAND_VALUES / band), .then = pool_rows, .context = &task};
+    KERNEL(conv2d_direct)(&s->conv, x, weight, bias, rows);
 }
 
 // ---- gradients ----
@@ -149,6 +153,10 @@ static void spread_images(const void *context, int64_t first, int64_t images, fl
 static void conv2d_pool_input_gradient(const ConvPool *s, const uint8_t *places, const float *dy,
                                        const float *weight, float *dx)
 {
+    if (KERNEL(conv2d_pool_in_patches)(s)) {
+        KERNEL(conv2d_pool_input_gradient_by_patches)(s, places, dy, weight, dx);
+        return;
+    }
     PoolTask task = {.shape = s, .dy = dy, .from_places = places};
     KERNEL(conv2d_input_gradient_direct)
     (&s->conv, (Gradients){NULL, spread_images, &task}, weight, NULL, dx);

@@ -100,10 +100,13 @@ static inline __attribute__((always_inline)) void tile_of(const int rows, const 
             for (int64_t k = 0; k < length; k++, at += a_step, b += b_step)
                 tile_step(rows, vectors, a, at, b, sum);
         }
+    float *c[TILE_ROWS]; // all read before the first store, behind which the tables might change
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) c[i] = tile->c + tile->c_row[i];
 #pragma GCC unroll 8
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 8
-        for (int v = 0; v < vectors; v++) store(tile->c + tile->c_row[i] + v * LANES, sum[i][v]);
+        for (int v = 0; v < vectors; v++) store(c[i] + v * LANES, sum[i][v]);
 }
 
 // The loop above, compiled for each number of rows. The numbers are constants: sums in registers.
