@@ -9,6 +9,7 @@
 
 enum { GROUP_PIXELS = 128, MAX_CHUNKS = 16, MIN_GROUPS = 1, MIN_TASKS = 8, MIN_ROWS = 48 };
 static const int64_t MAX_PART_VALUES = 1 << 22; // floats in all chunks' parts together
+enum { BAND_PIXELS = 192, LINE = 16 }; // LINE: floats in a cache line
 enum { ADD_BLOCK = 4096, SHORT_ROW = 16 };
 
 typedef struct WeightTask {
@@ -46,30 +47,46 @@ static bool is_panel(int64_t channels)
     return channels == TILE_COLUMNS || channels == TILE_COLUMNS / 2;
 }
 
-// What the pixels of some images add to rows first_row..last_row of one part. dy is in panels.
+// What one band of pixels adds to rows first_row..last_row of one part. While a tile is worked on,
+// the results of the next one are on their way.
+static void band_gradient(const WeightTask *task, Tile tile, const float *x, int64_t first_row,
+                          int64_t last_row, float *part)
+{
+    const int64_t width = task->shape->out_channels;
+    tile.a = x;
+    for (int64_t row = first_row; row < last_row; row += TILE_ROWS) {
+        tile.a_row = task->row_offset + row;
+        tile.c = part + row * width;
+        for (int64_t i = TILE_ROWS; i < 2 * TILE_ROWS; i++)
+            for (int64_t j = 0; j < TILE_COLUMNS; j += LINE)
+                __builtin_prefetch(tile.c + i * width + j, 1, 2);
+        tile_run(tile_min(TILE_ROWS, last_row - row), &tile);
+    }
+}
+
+// What the pixels of some images add to these rows, a band of pixels after the other: its gradients,
+// read for every row, stay in the first-level cache. dy is in panels.
 static void group_gradient(const WeightTask *task, const float *x, const float *dy, int64_t images,
                            int64_t first_row, int64_t last_row, bool accumulate, float *part)
 {
     const ConvShape *s = task->shape;
-    int64_t pixels = images * s->out_height * s->out_width;
+    const int64_t pixels = images * s->out_height * s->out_width, length = task->run_length;
+    const int64_t runs = pixels / length, step = (BAND_PIXELS + length - 1) / length;
     const TileSteps c_steps = tile_steps(s->out_channels);
-    for (int64_t column = 0; column < s->out_channels; column += TILE_COLUMNS) {
-        Tile tile = {.a = x,
-                     .c_row = c_steps.at,
-                     .b = dy + column * pixels,
-                     .accumulate = accumulate,
-                     .columns = tile_min(TILE_COLUMNS, s->out_channels - column),
-                     .run_count = pixels / task->run_length,
-                     .run_length = task->run_length,
-                     .a_step = s->stride * s->in_channels,
-                     .b_step = is_panel(s->out_channels) ? s->out_channels : TILE_COLUMNS,
-                     .a_offset = task->run};
-        for (int64_t row = first_row; row < last_row; row += TILE_ROWS) {
-            tile.a_row = task->row_offset + row;
-            tile.c = part + row * s->out_channels + column;
-            tile_run(tile_min(TILE_ROWS, last_row - row), &tile);
+    const int64_t b_step = is_panel(s->out_channels) ? s->out_channels : TILE_COLUMNS;
+    for (int64_t run = 0; run < runs; run += step)
+        for (int64_t column = 0; column < s->out_channels; column += TILE_COLUMNS) {
+            Tile tile = {.c_row = c_steps.at,
+                         .b = dy + column * pixels + run * length * b_step,
+                         .accumulate = accumulate || run > 0,
+                         .columns = tile_min(TILE_COLUMNS, s->out_channels - column),
+                         .run_count = tile_min(step, runs - run),
+                         .run_length = length,
+                         .a_step = s->stride * s->in_channels,
+                         .b_step = b_step,
+                         .a_offset = task->run + run};
+            band_gradient(task, tile, x, first_row, last_row, part + column);
         }
-    }
 }
 
 static void weight_task(void *context, int64_t number, int thread)
