@@ -9,7 +9,7 @@
 
 enum { GROUP_PIXELS = 128, MAX_CHUNKS = 16, MIN_GROUPS = 1, MIN_TASKS = 8, MIN_ROWS = 48 };
 static const int64_t MAX_PART_VALUES = 1 << 22; // floats in all chunks' parts together
-enum { BAND_PIXELS = 192, LINE = 16 }; // LINE: floats in a cache line
+enum { BAND_PIXELS = 192, LINE = 16 };          // LINE: floats in a cache line
 enum { ADD_BLOCK = 4096, SHORT_ROW = 16 };
 
 typedef struct WeightTask {
