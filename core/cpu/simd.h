@@ -29,6 +29,14 @@
 #define LANES 1
 #endif
 
+// Before a loop of a constant number of turns, all of which are to be written out: arrays that such
+// loops alone use stay in registers.
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
 // name_avx2, name_reference, ...: each copy of the kernels has its own names, collected by its
 // table (table.c).
 #define KERNEL_JOIN2(name, isa) name##_##isa

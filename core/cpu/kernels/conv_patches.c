@@ -78,24 +78,22 @@ patches_of(const int windows, const PatchTask *task, int64_t number, float *patc
     Window window[ABREAST];
     Vector sum[ABREAST][PATCH_VECTORS];
     for (int w = 0; w < windows; w++) window_of(task, number + w, &window[w]);
-#pragma GCC unroll 4
-    for (int w = 0; w < windows; w++)
-#pragma GCC unroll 12
-        for (int v = 0; v < PATCH_VECTORS; v++) sum[w][v] = splat(0);
+    UNROLL
+    for (int w = 0; w < windows; w++) UNROLL
+    for (int v = 0; v < PATCH_VECTORS; v++) sum[w][v] = splat(0);
     for (int64_t c = 0; c < task->shape->conv.out_channels; c++) {
-#pragma GCC unroll 4
+        UNROLL
         for (int w = 0; w < windows; w++) {
             const float *row = task->table + window[w].row[c];
             Vector gradient = splat(window[w].gradient[c]);
-#pragma GCC unroll 12
+            UNROLL
             for (int v = 0; v < PATCH_VECTORS; v++)
                 sum[w][v] = fma_vector(gradient, load(row + v * LANES), sum[w][v]);
         }
     }
-#pragma GCC unroll 4
-    for (int w = 0; w < windows; w++)
-#pragma GCC unroll 12
-        for (int v = 0; v < PATCH_VECTORS; v++) store(patches + w * PATCH + v * LANES, sum[w][v]);
+    UNROLL
+    for (int w = 0; w < windows; w++) UNROLL
+    for (int v = 0; v < PATCH_VECTORS; v++) store(patches + w * PATCH + v * LANES, sum[w][v]);
 }
 
 // A patch added to the image: whole vectors, of which the lanes behind the end of a row add nothing.

@@ -62,15 +62,15 @@ static inline __attribute__((always_inline)) void tile_step(const int rows, cons
                                                             Vector sum[TILE_ROWS][TILE_VECTORS])
 {
     Vector row[TILE_VECTORS];
-#pragma GCC unroll 8
+    UNROLL
     for (int v = 0; v < vectors; v++) {
         row[v] = load(b + v * LANES);
         __builtin_prefetch(b + TILE_AHEAD + v * LANES);
     }
-#pragma GCC unroll 8
+    UNROLL
     for (int i = 0; i < rows; i++) {
         Vector value = splat(a[i][at]);
-#pragma GCC unroll 8
+        UNROLL
         for (int v = 0; v < vectors; v++) sum[i][v] = fma_vector(value, row[v], sum[i][v]);
     }
 }
@@ -79,17 +79,17 @@ static inline __attribute__((always_inline)) void tile_of(const int rows, const 
                                                           const Tile *tile)
 {
     Vector sum[TILE_ROWS][TILE_VECTORS];
-#pragma GCC unroll 8
+    UNROLL
     for (int v = 0; v < vectors; v++) {
         Vector bias = tile->bias ? load(tile->bias + v * LANES) : splat(0);
-#pragma GCC unroll 8
+        UNROLL
         for (int i = 0; i < rows; i++)
             sum[i][v] = tile->accumulate ? load(tile->c + tile->c_row[i] + v * LANES) : bias;
     }
     const float *b = tile->b;
     const int64_t length = tile->run_length, a_step = tile->a_step, b_step = tile->b_step;
     const float *a[TILE_ROWS]; // one index moves through all rows alike
-#pragma GCC unroll 8
+    UNROLL
     for (int i = 0; i < rows; i++) a[i] = tile->a + tile->a_row[i];
     if (length == 1)
         for (int64_t run = 0; run < tile->run_count; run++, b += b_step)
@@ -101,12 +101,11 @@ static inline __attribute__((always_inline)) void tile_of(const int rows, const 
                 tile_step(rows, vectors, a, at, b, sum);
         }
     float *c[TILE_ROWS]; // all read before the first store, behind which the tables might change
-#pragma GCC unroll 8
+    UNROLL
     for (int i = 0; i < rows; i++) c[i] = tile->c + tile->c_row[i];
-#pragma GCC unroll 8
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 8
-        for (int v = 0; v < vectors; v++) store(c[i] + v * LANES, sum[i][v]);
+    UNROLL
+    for (int i = 0; i < rows; i++) UNROLL
+    for (int v = 0; v < vectors; v++) store(c[i] + v * LANES, sum[i][v]);
 }
 
 // The loop above, compiled for each number of rows. The numbers are constants: sums in registers.

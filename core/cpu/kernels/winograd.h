@@ -39,7 +39,6 @@ typedef Vector Line[MOST_POINTS];
 typedef void Transform(const Vector *x, Vector *y);
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 8") // arrays of vectors become registers
 
 // ---- six points: a 3x3 kernel ----
 
