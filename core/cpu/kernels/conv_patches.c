@@ -79,8 +79,10 @@ patches_of(const int windows, const PatchTask *task, int64_t number, float *patc
     Vector sum[ABREAST][PATCH_VECTORS];
     for (int w = 0; w < windows; w++) window_of(task, number + w, &window[w]);
     UNROLL
-    for (int w = 0; w < windows; w++) UNROLL
-    for (int v = 0; v < PATCH_VECTORS; v++) sum[w][v] = splat(0);
+    for (int w = 0; w < windows; w++) {
+        UNROLL
+        for (int v = 0; v < PATCH_VECTORS; v++) sum[w][v] = splat(0);
+    }
     for (int64_t c = 0; c < task->shape->conv.out_channels; c++) {
         UNROLL
         for (int w = 0; w < windows; w++) {
@@ -92,8 +94,10 @@ patches_of(const int windows, const PatchTask *task, int64_t number, float *patc
         }
     }
     UNROLL
-    for (int w = 0; w < windows; w++) UNROLL
-    for (int v = 0; v < PATCH_VECTORS; v++) store(patches + w * PATCH + v * LANES, sum[w][v]);
+    for (int w = 0; w < windows; w++) {
+        UNROLL
+        for (int v = 0; v < PATCH_VECTORS; v++) store(patches + w * PATCH + v * LANES, sum[w][v]);
+    }
 }
 
 // A patch added to the image: whole vectors, of which the lanes behind the end of a row add nothing.

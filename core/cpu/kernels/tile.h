@@ -104,8 +104,10 @@ static inline __attribute__((always_inline)) void tile_of(const int rows, const 
     UNROLL
     for (int i = 0; i < rows; i++) c[i] = tile->c + tile->c_row[i];
     UNROLL
-    for (int i = 0; i < rows; i++) UNROLL
-    for (int v = 0; v < vectors; v++) store(c[i] + v * LANES, sum[i][v]);
+    for (int i = 0; i < rows; i++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) store(c[i] + v * LANES, sum[i][v]);
+    }
 }
 
 // The loop above, compiled for each number of rows. The numbers are constants: sums in registers.
