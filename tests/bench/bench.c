@@ -19,8 +19,7 @@
 #include "optim/private.h"
 
 enum { BATCH = 128, RUNS = 9, MOST_RUNS = 200, WARM = 2, WARM_ON_DEVICE = 5 };
-static const double least_seconds =
-    .4; // of all runs: as long as PyTorch's seven of a small network
+static const double least_seconds = .4; // of all runs, as long as PyTorch's seven of a small net
 
 static double now(void)
 {

@@ -16,7 +16,8 @@ typedef struct Results {
     const void *context;
 } Results;
 
-// Makes the gradients of images first .. first+images-1.
+// Writes the gradients of images first .. first+images-1 into `values`. The thread's scratch memory
+// is taken.
 typedef void ImagesBody(const void *context, int64_t first, int64_t images, float *values);
 
 // Their gradients: an array, or (values NULL) what `make` writes.

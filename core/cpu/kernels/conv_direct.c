@@ -69,10 +69,12 @@ static void forward_group(void *context, int64_t number, int thread)
         frame_images(&task->frame, images, source, framed);
         source = framed;
     }
-    if (task->y.values)
+    if (task->y.values) {
         correlate(&task->correlation, source, images * pixels,
                   task->y.values + first * pixels * s->out_channels);
-    for (int64_t i = 0; i < images && !task->y.values; i++)
+        return;
+    }
+    for (int64_t i = 0; i < images; i++)
         forward_rows(task, source + i * frame_size(&task->frame), first + i, rows);
 }
 
@@ -90,10 +92,11 @@ static void forward_pixels(const ConvShape *s, const Frame *f, int64_t group, in
             }
 }
 
-// Runs of the patch: a kernel row each, or a tap each where dilation parts them.
+// Runs of the patch: a kernel row each, or a tap each where dilation parts them or one channel makes
+// rows too short for a loop of their own.
 static void forward_runs(const ConvShape *s, const Frame *f, Correlation *c, int64_t *run)
 {
-    bool single = s->in_channels == 1, whole_rows = s->dilation == 1 && !single;
+    bool whole_rows = s->dilation == 1 && s->in_channels > 1;
     int64_t taps = whole_rows ? 1 : s->kernel_width, count = 0;
     for (int64_t ky = 0; ky < s->kernel_height; ky++)
         for (int64_t kx = 0; kx < taps; kx++)

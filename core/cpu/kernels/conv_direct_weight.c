@@ -9,8 +9,7 @@
 
 enum { GROUP_PIXELS = 128, MAX_CHUNKS = 16, MIN_GROUPS = 1, MIN_TASKS = 8, MIN_ROWS = 48 };
 static const int64_t MAX_PART_VALUES = 1 << 22; // floats in all chunks' parts together
-enum { BAND_PIXELS = 192, LINE = 16 };          // LINE: floats in a cache line
-enum { ADD_BLOCK = 4096, SHORT_ROW = 16 };
+enum { BAND_PIXELS = 192, ADD_BLOCK = 4096, SHORT_ROW = 16 };
 
 typedef struct WeightTask {
     const ConvShape *shape;
@@ -57,9 +56,7 @@ static void band_gradient(const WeightTask *task, Tile tile, const float *x, int
     for (int64_t row = first_row; row < last_row; row += TILE_ROWS) {
         tile.a_row = task->row_offset + row;
         tile.c = part + row * width;
-        for (int64_t i = TILE_ROWS; i < 2 * TILE_ROWS; i++)
-            for (int64_t j = 0; j < TILE_COLUMNS; j += LINE)
-                __builtin_prefetch(tile.c + i * width + j, 1, 2);
+        tile_prefetch_below(&tile, width, TILE_ROWS);
         tile_run(tile_min(TILE_ROWS, last_row - row), &tile);
     }
 }

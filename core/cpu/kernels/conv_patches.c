@@ -8,7 +8,7 @@
 // patch of 6x6 takes a third of the multiply-adds of the product with all pixels' gradients. Reading
 // the table limits.
 #include "core/cpu/kernels/conv.h"
-#include "core/cpu/kernels/ranges.h"
+#include "core/thread.h"
 
 enum { PATCH = 48, PATCH_VECTORS = PATCH / LANES };                 // values of a table's row
 enum { MOST_ROWS = 170, MOST_CHANNELS = 64 };                       // of the table: 32 KiB

@@ -14,7 +14,7 @@ enum { ROW_BLOCK = 128 };
 enum { LEAST_ROWS = 64, LEAST_COLUMNS = 128, TASKS = 8 }; // smaller tasks to occupy more threads
 enum { FEW_ROWS = 256, MANY_COLUMNS = 256 }; // where each task packs columns of its own,
 enum { OWN_COLUMNS = 64 };                   // so many
-enum { PACK_ROWS = 32, LINE = 16 };          // floats in a cache line
+enum { PACK_ROWS = 32 };
 enum { A_ROW = K_BLOCK + 16 }; // distance of packed rows: powers of two would share lines' sets
 
 // The product restricted to one block of columns and one of k, cut into tasks.
@@ -79,9 +79,7 @@ static void multiply_panel(const GemmBlock *block, const float *a, int64_t a_row
         int64_t count = tile_min(TILE_ROWS, rows - row);
         tile.a = a + row * a_row;
         tile.c = c + row * s->n + column;
-        for (int64_t i = TILE_ROWS; i < TILE_ROWS + count; i++)
-            for (int64_t j = 0; j < TILE_COLUMNS; j += LINE)
-                __builtin_prefetch(tile.c + i * s->n + j, 1, 2);
+        tile_prefetch_below(&tile, s->n, count);
         for (int64_t i = 0; i < share; i += LINE) __builtin_prefetch(next + i, 0, 2);
         tile_run(count, &tile);
     }

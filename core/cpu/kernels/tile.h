@@ -25,6 +25,7 @@ enum { TILE_ROWS = 8 }; // 32 registers: 16 sums, and images' sizes are powers o
 enum { TILE_ROWS = 6 };    // 16 registers: 12 sums
 #endif
 enum { TILE_COLUMNS = TILE_VECTORS * LANES };
+enum { LINE = 16 };                      // floats in a cache line
 enum { TILE_AHEAD = 16 * TILE_COLUMNS }; // how far ahead B is fetched: the second level's latency
 
 // k is cut into runs: A's values lie a_step apart inside a run, and run r begins a_offset[r] after
@@ -181,6 +182,14 @@ static inline void tile_run(int64_t rows, const Tile *tile)
         tile_half(rows, tile);
     else
         tile_partial(rows, tile);
+}
+
+// The rows of results below the tile, `step` apart, are wanted next: they are fetched meanwhile.
+static inline void tile_prefetch_below(const Tile *tile, int64_t step, int64_t rows)
+{
+    for (int64_t i = TILE_ROWS; i < TILE_ROWS + rows; i++)
+        for (int64_t j = 0; j < TILE_COLUMNS; j += LINE)
+            __builtin_prefetch(tile->c + i * step + j, 1, 2);
 }
 
 // How many panels of TILE_COLUMNS cover this many columns.
