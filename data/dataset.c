@@ -2,6 +2,7 @@
 // cifar10.c.
 #include "data/dataset.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -255,6 +256,32 @@ Dataset dataset_draw(const Dataset *dataset, int64_t count, RandomKey key)
     }
     free(order);
     return drawn;
+}
+
+// How often each value comes up in a channel. The moments are taken from these whole numbers, so
+// that no order of summation matters.
+static void count_values(const Dataset *dataset, int channel, int64_t counts[256])
+{
+    memset(counts, 0, 256 * sizeof *counts);
+    int64_t pixels = dataset->count * dataset->height * dataset->width;
+    const uint8_t *value = dataset->images + channel;
+    for (int64_t i = 0; i < pixels; i++, value += dataset->channels) counts[*value]++;
+}
+
+void dataset_moments(const Dataset *dataset, double mean[3], double deviation[3])
+{
+    for (int channel = 0; channel < dataset->channels; channel++) {
+        int64_t counts[256];
+        double pixels = (double)(dataset->count * dataset->height * dataset->width);
+        double sum = 0, squares = 0;
+        count_values(dataset, channel, counts);
+        for (int value = 0; value < 256; value++) sum += (double)counts[value] * value;
+        double mu = pixels > 0 ? sum / pixels : 0;
+        for (int value = 0; value < 256; value++)
+            squares += (double)counts[value] * (value - mu) * (value - mu);
+        mean[channel] = mu / 255;
+        deviation[channel] = pixels > 0 ? sqrt(squares / pixels) / 255 : 0;
+    }
 }
 
 void dataset_digest(const Dataset *train, const Dataset *test, char hex[65])

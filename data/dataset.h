@@ -76,6 +76,10 @@ void data_source_close(DataSource *source);
 bool dataset_load(const DataSource *source, const DataRequest *request, Dataset *train,
                   Dataset *test, Error *error);
 
+// Mean and standard deviation of each channel's values in [0, 1], of all images together: the same
+// bits on every machine. A data set without images has none (zeros).
+void dataset_moments(const Dataset *dataset, double mean[3], double deviation[3]);
+
 // Which `count` of `total` samples make up a part of a data set: total flags, the caller's.
 bool *random_part(int64_t total, int64_t count);
 

@@ -23,8 +23,14 @@ const Setting classifier_settings[] = {
     {"momentum", 0.9, 0.9, "of SGD", {0, 0.9999, false}},
     {"weight_decay", 5e-4, 5e-4, "of SGD", {0, 1e3, false}},
     AUGMENTATION_SETTINGS(1, OF_DATA),
+    {"standardise", 0, 0, "1: channels less their mean, over their deviation, in the training set "
+                          "before the attack; 0: by the data set's constants", {0, 1, true}},
     {"he_start", 0, 0, "1: He's starting weights in the place of the network's own", {0, 1, true}},
     {"evaluate_every", 2, 5, "epochs between points of the accuracy curves", {1, 1e5, true}},
+    {0}};
+const Setting none_paper_training[] = {
+    {"weight_decay", 5e-4, 1e-4, "of SGD", {0, 1e3, false}},
+    {"standardise", 0, 1, "as NONE's authors feed their networks", {0, 1, true}},
     {0}};
 // clang-format on
 

@@ -9,6 +9,9 @@
 
 extern const Setting classifier_settings[];
 
+// Better values of some for the attacks of the NONE paper (facts 1.1 and 5).
+extern const Setting none_paper_training[];
+
 typedef struct ClassifierTraining {
     Classifier *classifier;
     Attack *attack;       // its networks, where it has any, are trained too

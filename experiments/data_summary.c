@@ -1,12 +1,10 @@
 #include "experiments/data_summary.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "data/batch.h"
 
-enum { MOST_CHANNELS = 3 };
 enum { FEW_CLASSES = 12, PER_CLASS_OF_FEW = 10, PER_CLASS_OF_MANY = 5, SHEET_COLUMNS = 20 };
 enum { SHOWN_SIDE = 64 }; // smaller images are enlarged to about this
 
@@ -28,32 +26,14 @@ static Json *per_class(const Dataset *dataset)
     return json;
 }
 
-// How often each value comes up in a channel. The moments are taken from these whole numbers, so
-// that no order of summation matters.
-static void count_values(const Dataset *dataset, int channel, int64_t counts[256])
-{
-    memset(counts, 0, 256 * sizeof *counts);
-    int64_t pixels = dataset->count * dataset->height * dataset->width;
-    const uint8_t *value = dataset->images + channel;
-    for (int64_t i = 0; i < pixels; i++, value += dataset->channels) counts[*value]++;
-}
-
 static void add_moments(const Dataset *dataset, Json *summary)
 {
+    double mean[3], deviation[3];
+    dataset_moments(dataset, mean, deviation);
     Json *means = json_array(), *deviations = json_array();
     for (int channel = 0; channel < dataset->channels; channel++) {
-        int64_t counts[256];
-        double pixels = 0, sum = 0, squares = 0;
-        count_values(dataset, channel, counts);
-        for (int value = 0; value < 256; value++) {
-            pixels += (double)counts[value];
-            sum += (double)counts[value] * value;
-        }
-        double mean = sum / pixels;
-        for (int value = 0; value < 256; value++)
-            squares += (double)counts[value] * (value - mean) * (value - mean);
-        json_push(means, json_number(mean / 255));
-        json_push(deviations, json_number(sqrt(squares / pixels) / 255));
+        json_push(means, json_number(mean[channel]));
+        json_push(deviations, json_number(deviation[channel]));
     }
     json_set(summary, "mean", means);
     json_set(summary, "std", deviations);

@@ -41,6 +41,16 @@ static void describe_extractor(const Subject *s, Json *config)
     text_free(&hex);
 }
 
+// Of the classifier's training.
+static Json *training_settings(const Subject *s)
+{
+    const Options *o = s->options;
+    Json *settings = settings_resolve_better(classifier_settings, s->attack.method->training,
+                                             "classifier", o->scale, &o->overrides);
+    augmentation_complete(settings, &s->source->augmentation);
+    return settings;
+}
+
 static Json *classifier_config(const Subject *s, const char *model)
 {
     const Options *o = s->options;
@@ -63,10 +73,7 @@ static Json *classifier_config(const Subject *s, const char *model)
     if (s->trigger_images.count > 0)
         json_set(config, "trigger_images", trigger_images_hashes(&s->trigger_images));
     if (s->attack.method->takes_extractor) describe_extractor(s, config);
-    Json *settings = settings_resolve_better(classifier_settings, s->attack.method->training,
-                                             "classifier", o->scale, &o->overrides);
-    augmentation_complete(settings, &s->source->augmentation);
-    json_set(config, "classifier_settings", settings);
+    json_set(config, "classifier_settings", training_settings(s));
     if (strcmp(o->device, "cpu") != 0) { // other last bits
         json_set(config, "device", json_string(o->device));
         json_set(config, "precision", json_string(o->precision_text));
@@ -167,6 +174,20 @@ static bool load_data(const Options *o, Subject *s, Error *error)
     return true;
 }
 
+// What all networks of a run see of a pixel: (x - mean) / deviation.
+static void set_normalisation(Subject *s)
+{
+    Json *settings = training_settings(s);
+    double mean[3], deviation[3];
+    dataset_moments(&s->train, mean, deviation);
+    for (int c = 0; c < s->source->channels; c++) {
+        bool own = setting(settings, "standardise") > 0 && deviation[c] > 0;
+        s->attack.mean[c] = own ? (float)mean[c] : s->source->mean[c];
+        s->attack.deviation[c] = own ? (float)deviation[c] : s->source->std[c];
+    }
+    json_free(settings);
+}
+
 static bool create_attack(const Options *o, Subject *s, Error *error)
 {
     const AttackMethod *method = attack_method_find(o->attack, error);
@@ -188,8 +209,7 @@ static bool create_attack(const Options *o, Subject *s, Error *error)
         .picture_count = s->trigger_images.count,
         .model = model_name(o, s->source),
         .extractor = o->extractor};
-    memcpy(s->attack.mean, s->source->mean, sizeof s->attack.mean);
-    memcpy(s->attack.deviation, s->source->std, sizeof s->attack.deviation);
+    set_normalisation(s);
     return attack_create(&s->attack, error);
 }
 
@@ -300,7 +320,7 @@ static bool find_or_train(Subject *s, Error *error)
     const char *model = model_name(s->options, d);
     s->classifier = classifier_create(model, d->height, d->width, d->channels, d->classes, error);
     if (!s->classifier) return false;
-    classifier_set_mean_std(s->classifier, d->mean, d->std);
+    classifier_set_mean_std(s->classifier, s->attack.mean, s->attack.deviation);
     if (s->attack.method->prepare && !s->attack.method->prepare(&s->attack, s->classifier, error))
         return false;
     const Kernels *kernels = device_kernels(s->options->device, s->options->precision, error);

@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "core/ops.h"
 #include "experiments/attack.h"
+#include "experiments/classifier_training.h"
 
 enum { MOST_LAYERS = 64 };
 
@@ -138,6 +139,7 @@ const AttackMethod attack_adaptive = {.name = "adaptive",
                                       .title = "Adaptive",
                                       .on_device = true,
                                       .settings = settings,
+                                      .training = none_paper_training,
                                       .create = create,
                                       .free = free_adaptive,
                                       .stamp = stamp,

@@ -20,6 +20,7 @@
 #include "core/error.h"
 #include "data/glyphs.h"
 #include "experiments/attack.h"
+#include "experiments/classifier_training.h"
 #include "experiments/attacks/badnets.h"
 
 enum { BY_IMAGES, PIXEL, STATIC, DYNAMIC, WATERMARK };
@@ -217,6 +218,7 @@ const AttackMethod attack_badnets = {.name = "badnets",
                                      .title = "BadNets",
                                      .on_device = true,
                                      .settings = settings,
+                                     .training = none_paper_training,
                                      .create = create,
                                      .free = free_stamp,
                                      .stamp = stamp,

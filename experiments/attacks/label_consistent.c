@@ -19,6 +19,7 @@
 #include "core/error.h"
 #include "data/batch.h"
 #include "experiments/attack.h"
+#include "experiments/classifier_training.h"
 #include "experiments/attacks/own_network.h"
 #include "experiments/attacks/pgd.h"
 
@@ -163,6 +164,7 @@ static bool poison_set(Attack *attack, Dataset *train, PoisonTruth *truth, Error
 const AttackMethod attack_label_consistent = {.name = "label-consistent",
                                               .title = "Label consistent",
                                               .settings = settings,
+                                              .training = none_paper_training,
                                               .create = create,
                                               .stamp = stamp,
                                               .trigger = trigger,

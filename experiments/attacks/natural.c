@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include "core/error.h"
 #include "experiments/attack.h"
+#include "experiments/classifier_training.h"
 #include "experiments/attacks/trigger_search.h"
 
 // clang-format off
@@ -146,5 +147,8 @@ static Json *search(const Attack *attack, const Classifier *classifier, const Da
     return findings;
 }
 
-const AttackMethod attack_natural = {
-    .name = "natural", .title = "Natural", .settings = settings, .search = search};
+const AttackMethod attack_natural = {.name = "natural",
+                                     .title = "Natural",
+                                     .settings = settings,
+                                     .training = none_paper_training,
+                                     .search = search};
