@@ -28,7 +28,7 @@
 // clang-format off
 static const Setting settings[] = {
     {"rate", 0.2, 0.1, "poisoning rate: share of training images with a trigger", {0, 0.33, false}},
-    {"pretrain", 2, 5, "passes in which M alone learns L_mask", {0, 1e5, true}},
+    {"pretrain", 2, 25, "passes in which M alone learns L_mask", {0, 1e5, true}},
     {"lambda_div", 1, 1, "weight of d(x, x') / d(p, p') and d(x, x') / d(m, m')", {0, 1e6, false}},
     {"lambda_norm", 100, 100, "weight of the mask's excess over its density", {0, 1e6, false}},
     {"density", 0.032, 0.032, "value of a mask that costs nothing", {0, 1, false}},
