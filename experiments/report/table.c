@@ -34,22 +34,70 @@ static void group_row(Text *out, const Entry *cell, bool with_seed, const char *
     text_append(out, "</span></span></th></tr>\n");
 }
 
-// The cell's own name stands below its defense where the group has another row of this defense.
+static bool same_value(const Json *a, const Json *b)
+{
+    Text texts[2] = {{0}};
+    if (!a || !b) return a == b;
+    json_print(a, &texts[0]);
+    json_print(b, &texts[1]);
+    bool same = strcmp(texts[0].text, texts[1].text) == 0;
+    text_free(&texts[0]);
+    text_free(&texts[1]);
+    return same;
+}
+
+// Appends "name value" for each value that one of the others has not, members of objects one by
+// one: those of "X_settings" as "X.name value", but a defense's own without X.
+static void add_differences(Text *out, const char *place, const char *name, const Json *value,
+                            const Json *const *others, int count)
+{
+    bool differs = false;
+    for (int k = 0; k < count; k++) differs |= !same_value(value, others[k]);
+    if (!differs) return;
+    if (value->kind != JSON_OBJECT) {
+        text_append(out, "%s%s%s ", out->length ? ", " : "", place, name);
+        json_print(value, out);
+        return;
+    }
+    const Json **inner = allocate((unsigned long long)count * sizeof *inner);
+    Text prefix = {0};
+    const char *stem_end = strstr(name, "_settings");
+    if (stem_end && strcmp(name, "defense_settings") != 0)
+        text_append(&prefix, "%.*s.", (int)(stem_end - name), name);
+    for (size_t i = 0; i < value->count; i++) {
+        for (int k = 0; k < count; k++)
+            inner[k] = others[k] ? json_get(others[k], value->names[i]) : NULL;
+        add_differences(out, prefix.text ? prefix.text : "", value->names[i], value->items[i],
+                        inner, count);
+    }
+    text_free(&prefix);
+    free(inner);
+}
+
+// Where the group has other rows of this defense, what is peculiar to the cell stands below it: the
+// settings that they do not share, or its own name.
 static void defense_heading(Text *out, const Results *results, int index, int first, int end)
 {
     const Entry *cell = &results->cells[index];
-    bool repeated = false;
+    const Json **others = allocate((unsigned long long)(end - first) * sizeof *others);
+    Text peculiar = {0};
+    int count = 0;
     for (int i = first; i < end; i++)
-        repeated |= i != index && strcmp(results->cells[i].defense, cell->defense) == 0;
+        if (i != index && strcmp(results->cells[i].defense, cell->defense) == 0)
+            others[count++] = json_get(results->cells[i].result, "config");
+    const Json *config = json_get(cell->result, "config");
+    if (count > 0 && config) add_differences(&peculiar, "", "", config, others, count);
     text_append(out, "<tr><th scope=\"row\"><a href=\"#cell-%d\">", index + 1);
     html_text(out, name_short(cell->defense));
     text_append(out, "</a>");
-    if (repeated) {
+    if (count > 0) {
         text_append(out, "<small>");
-        html_text(out, cell->name);
+        html_text(out, peculiar.length ? peculiar.text : cell->name);
         text_append(out, "</small>");
     }
     text_append(out, "</th>");
+    text_free(&peculiar);
+    free(others);
 }
 
 static void cell_row(Text *out, const Results *results, int index, int first, int end)

@@ -161,6 +161,32 @@ static void several_seeds_get_their_mean(void)
     free(page);
 }
 
+// Two cells of one setting and seed that differ in a defense's and the classifier's setting.
+static void rows_alike_tell_their_settings(void)
+{
+    const char *results = directory_named("alike");
+    for (int i = 0; i < 2; i++) {
+        char name[64], text[512];
+        Error error = {0};
+        snprintf(name, sizeof name, "cells/cell-%d", i);
+        char *directory = path_join(results, name);
+        check(directory_create(directory, &error), "%s", error.message);
+        snprintf(text, sizeof text,
+                 "{\"data\": \"mnist\", \"model\": \"mlp\", \"attack\": \"badnets\", \"mode\": "
+                 "\"single\", \"target\": 0, \"defense\": \"none\", \"seed\": 1, \"scale\": "
+                 "\"quick\", \"config\": {\"classifier_settings\": {\"epochs\": %d, "
+                 "\"batch_size\": 32}, \"defense_settings\": {\"reset\": 0.%d, \"rounds\": 1}}}",
+                 4 + i, 3 + i);
+        write_text(directory, "result.json", text);
+        free(directory);
+    }
+    char *page = page_of(results);
+    check(strstr(page, "<small>classifier.epochs 4, reset 0.3</small>"),
+          "the first row's settings");
+    check(strstr(page, "<small>classifier.epochs 5, reset 0.4</small>"), "the second row's");
+    free(page);
+}
+
 // A classifier has pictures of its own; it does not take a defense to show them.
 static void a_classifier_shows_its_triggers(void)
 {
@@ -229,6 +255,7 @@ int main(int argc, char **argv)
          text_from_files_is_escaped_and_nothing_comes_from_elsewhere},
         {"every_element_is_closed", every_element_is_closed},
         {"several_seeds_get_their_mean", several_seeds_get_their_mean},
+        {"rows_alike_tell_their_settings", rows_alike_tell_their_settings},
         {"a_classifier_shows_its_triggers", a_classifier_shows_its_triggers},
         {"broken_directories_are_one_sentence", broken_directories_are_one_sentence},
     };
