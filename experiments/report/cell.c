@@ -70,7 +70,8 @@ static void value_text(Text *out, const Json *value)
             value_text(out, value->items[i]);
         }
         if (value->count > LONGEST_LIST) text_append(out, ", … (%zu values)", value->count);
-    } else if (value->kind == JSON_NUMBER && value->number != floor(value->number)) {
+    } else if (value->kind == JSON_NUMBER && isfinite(value->number) &&
+               value->number != floor(value->number)) {
         text_append(out, "%.6g", value->number); // result.json has all digits
     } else {
         Text text = {0};
