@@ -178,10 +178,10 @@ static bool load_data(const Options *o, Subject *s, Error *error)
 static void set_normalisation(Subject *s)
 {
     Json *settings = training_settings(s);
-    double mean[3], deviation[3];
-    dataset_moments(&s->train, mean, deviation);
+    double mean[3], deviation[3] = {0};
+    if (setting(settings, "standardise") > 0) dataset_moments(&s->train, mean, deviation);
     for (int c = 0; c < s->source->channels; c++) {
-        bool own = setting(settings, "standardise") > 0 && deviation[c] > 0;
+        bool own = deviation[c] > 0;
         s->attack.mean[c] = own ? (float)mean[c] : s->source->mean[c];
         s->attack.deviation[c] = own ? (float)deviation[c] : s->source->std[c];
     }

@@ -55,14 +55,21 @@ static void write_samples(const char *directory)
     safetensors_free(file);
 }
 
+// A new folder cells/cell-NUMBER, its path the caller's.
+static char *cell_directory(const char *results, int number)
+{
+    char name[64];
+    Error error = {0};
+    snprintf(name, sizeof name, "cells/cell-%d", number);
+    char *directory = path_join(results, name);
+    check(directory_create(directory, &error), "%s", error.message);
+    return directory;
+}
+
 // A finished cell of this seed with this clean accuracy lost.
 static void write_cell(const char *results, int seed, double C)
 {
-    char name[64], text[1024];
-    Error error = {0};
-    snprintf(name, sizeof name, "cells/cell-%d", seed);
-    char *directory = path_join(results, name);
-    check(directory_create(directory, &error), "%s", error.message);
+    char text[1024], *directory = cell_directory(results, seed);
     snprintf(text, sizeof text,
              "{\"data\": \"mnist\", \"model\": \"mnist-ia\", \"attack\": \"badnet+\", \"mode\": "
              "\"single\", "
@@ -166,11 +173,7 @@ static void rows_alike_tell_their_settings(void)
 {
     const char *results = directory_named("alike");
     for (int i = 0; i < 2; i++) {
-        char name[64], text[512];
-        Error error = {0};
-        snprintf(name, sizeof name, "cells/cell-%d", i);
-        char *directory = path_join(results, name);
-        check(directory_create(directory, &error), "%s", error.message);
+        char text[512], *directory = cell_directory(results, i);
         snprintf(text, sizeof text,
                  "{\"data\": \"mnist\", \"model\": \"mlp\", \"attack\": \"badnets\", \"mode\": "
                  "\"single\", \"target\": 0, \"defense\": \"none\", \"seed\": 1, \"scale\": "
