@@ -117,13 +117,8 @@ void KERNEL(conv2d_direct)(const ConvShape *s, const float *x, const float *weig
                                           bytes_of(s->kernel_height * s->kernel_width, 8));
     float *packed = cut(&area, packed_count * 4);
     int64_t *from = cut(&area, group * pixels * 8), *to = cut(&area, group * pixels * 8);
-    ForwardTask task = {.shape = s,
-                        .frame = {s->in_height + 2 * s->padding, s->in_width + 2 * s->padding,
-                                  s->in_height, s->in_width, s->padding, s->padding,
-                                  s->in_channels},
-                        .group = group,
-                        .x = x,
-                        .y = y};
+    ForwardTask task = {
+        .shape = s, .frame = input_frame(s, s->in_channels), .group = group, .x = x, .y = y};
     for (int64_t k = 0; k < depth; k++)
         pack_weight_row(weight + k * s->out_channels, s->out_channels, depth, k, packed);
     forward_pixels(s, &task.frame, group, from, to);
@@ -249,7 +244,8 @@ static void input_gradient_by_phases(const ConvShape *s, Gradients dy, const flo
     PhaseTask task = {.shape = s,
                       .frame = {(s->in_height - 1 + s->padding) / s->stride + 1 + reach_y,
                                 (s->in_width - 1 + s->padding) / s->stride + 1 + reach_x,
-                                s->out_height, s->out_width, reach_y, reach_x, s->out_channels},
+                                s->out_channels, s->out_height, s->out_width, s->out_channels,
+                                reach_y, reach_x},
                       .group = group,
                       .phases = phases,
                       .correlations = correlations,

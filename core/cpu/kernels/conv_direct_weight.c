@@ -1,8 +1,9 @@
 // dweight[ky][kx][ci][co] = sum over output pixels of x[that pixel's tap (ky, kx)][ci] *
 // dy[pixel][co]: a product in which the pixels are k. Tiles hold 6 values of (ky, kx, ci) by
 // TILE_COLUMNS output channels; a run is one row of output pixels, in which x advances by stride *
-// in_channels and dy by out_channels. Images are cut into chunks by shape alone; each chunk sums
-// its own part, the parts are added in the order of the chunks.
+// channels and dy by out_channels. Images are cut into chunks by shape alone; each chunk sums its own
+// part, the parts are added in the order of the chunks. Where chunks are few, a task takes a slice
+// of the input channels, all taps of it: it frames no more of x than it reads.
 #include "core/cpu/kernels/conv.h"
 #include "core/cpu/kernels/correlate.h"
 #include "core/thread.h"
@@ -13,16 +14,17 @@ enum { BAND_PIXELS = 192, ADD_BLOCK = 4096, SHORT_ROW = 16 };
 
 typedef struct WeightTask {
     const ConvShape *shape;
-    Frame frame;
-    int64_t group;           // images that one pass of a tile covers
-    int64_t chunk, chunks;   // images per chunk; how many
-    int64_t rows, row_block; // rows: kernel_height * kernel_width * in_channels
-    int64_t row_blocks;
-    int64_t run_length; // pixels: a row, or one where rows are short
-    const int64_t *run, *row_offset;
+    Frame frame;           // of a slice
+    int64_t group;         // images that one pass of a tile covers
+    int64_t chunk, chunks; // images per chunk; how many
+    int64_t slice, slices; // input channels per slice; how many
+    int64_t rows;          // of a slice: kernel_height * kernel_width * its channels
+    int64_t run_length;    // pixels: a row, or one where rows are short
+    const int64_t *run;
+    const int64_t *row_offset, *row_result; // where a slice's rows begin in x and in a part
     const float *x;
     Gradients dy;
-    float *parts; // [chunk][rows][out_channels]
+    float *parts; // [chunk][ky][kx][ci][co]
 } WeightTask;
 
 // dy of some pixels in panels: [panel][pixel][TILE_COLUMNS], zero beyond out_channels. In place, a
@@ -46,76 +48,71 @@ static bool is_panel(int64_t channels)
     return channels == TILE_COLUMNS || channels == TILE_COLUMNS / 2;
 }
 
-// What one band of pixels adds to rows first_row..last_row of one part. While a tile is worked on,
-// the results of the next one are on their way.
-static void band_gradient(const WeightTask *task, Tile tile, const float *x, int64_t first_row,
-                          int64_t last_row, float *part)
+// What one band of pixels adds to a slice's rows of one part. While a tile is worked on, the results
+// of the next one are on their way.
+static void band_gradient(const WeightTask *task, Tile tile)
 {
-    const int64_t width = task->shape->out_channels;
-    tile.a = x;
-    for (int64_t row = first_row; row < last_row; row += TILE_ROWS) {
+    for (int64_t row = 0; row < task->rows; row += TILE_ROWS) {
+        int64_t left = task->rows - row;
         tile.a_row = task->row_offset + row;
-        tile.c = part + row * width;
-        tile_prefetch_below(&tile, width, TILE_ROWS);
-        tile_run(tile_min(TILE_ROWS, last_row - row), &tile);
+        tile.c_row = task->row_result + row;
+        if (left > TILE_ROWS)
+            tile_prefetch(tile.c, tile.c_row + TILE_ROWS, tile_min(TILE_ROWS, left - TILE_ROWS));
+        tile_run(tile_min(TILE_ROWS, left), &tile);
     }
 }
 
-// What the pixels of some images add to these rows, a band of pixels after the other: its gradients,
+// What the pixels of some images add to a slice, a band of pixels after the other: its gradients,
 // read for every row, stay in the first-level cache. dy is in panels.
 static void group_gradient(const WeightTask *task, const float *x, const float *dy, int64_t images,
-                           int64_t first_row, int64_t last_row, bool accumulate, float *part)
+                           bool accumulate, float *part)
 {
     const ConvShape *s = task->shape;
     const int64_t pixels = images * s->out_height * s->out_width, length = task->run_length;
     const int64_t runs = pixels / length, step = (BAND_PIXELS + length - 1) / length;
-    const TileSteps c_steps = tile_steps(s->out_channels);
     const int64_t b_step = is_panel(s->out_channels) ? s->out_channels : TILE_COLUMNS;
     for (int64_t run = 0; run < runs; run += step)
-        for (int64_t column = 0; column < s->out_channels; column += TILE_COLUMNS) {
-            Tile tile = {.c_row = c_steps.at,
-                         .b = dy + column * pixels + run * length * b_step,
-                         .accumulate = accumulate || run > 0,
-                         .columns = tile_min(TILE_COLUMNS, s->out_channels - column),
-                         .run_count = tile_min(step, runs - run),
-                         .run_length = length,
-                         .a_step = s->stride * s->in_channels,
-                         .b_step = b_step,
-                         .a_offset = task->run + run};
-            band_gradient(task, tile, x, first_row, last_row, part + column);
-        }
+        for (int64_t column = 0; column < s->out_channels; column += TILE_COLUMNS)
+            band_gradient(task, (Tile){.a = x,
+                                       .c = part + column,
+                                       .b = dy + column * pixels + run * length * b_step,
+                                       .accumulate = accumulate || run > 0,
+                                       .columns = tile_min(TILE_COLUMNS, s->out_channels - column),
+                                       .run_count = tile_min(step, runs - run),
+                                       .run_length = length,
+                                       .a_step = s->stride * task->frame.channels,
+                                       .b_step = b_step,
+                                       .a_offset = task->run + run});
 }
 
 static void weight_task(void *context, int64_t number, int thread)
 {
     const WeightTask *task = context;
     const ConvShape *s = task->shape;
-    int64_t chunk = number / task->row_blocks, block = number % task->row_blocks;
-    int64_t first_row = block * task->row_block;
-    int64_t last_row = tile_min(first_row + task->row_block, task->rows);
+    int64_t chunk = number / task->slices, slice = number % task->slices;
     int64_t end = tile_min((chunk + 1) * task->chunk, s->batch);
     int64_t image_in = s->in_height * s->in_width * s->in_channels;
     int64_t pixels = s->out_height * s->out_width;
-    int64_t framed_count = task->group * frame_size(&task->frame);
+    int64_t framed_count = s->padding > 0 ? task->group * frame_size(&task->frame) : 0;
     bool packs = !is_panel(s->out_channels);
     int64_t packed_count =
         packs ? task->group * pixels * tile_panels(s->out_channels) * TILE_COLUMNS : 0;
     int64_t values = pixels * s->out_channels;
-    float *framed = scratch(
+    float *area = scratch(
         thread, (framed_count + packed_count + gradients_room(&task->dy, task->group, values)) * 4);
-    float *packed = framed + framed_count, *room = packed + packed_count;
-    float *part = task->parts + chunk * task->rows * s->out_channels;
+    float *packed = area + framed_count, *room = packed + packed_count;
+    float *part =
+        task->parts + (chunk * task->slices * task->rows + slice * task->slice) * s->out_channels;
     for (int64_t image = chunk * task->chunk; image < end; image += task->group) {
         int64_t images = tile_min(task->group, end - image);
-        const float *x = task->x + image * image_in;
+        const float *x = task->x + image * image_in + slice * task->slice;
         if (s->padding > 0) {
-            frame_images(&task->frame, images, x, framed);
-            x = framed;
+            frame_images(&task->frame, images, x, area);
+            x = area;
         }
         const float *dy = gradients_of(&task->dy, image, images, values, room);
         if (packs) pack_panels(s, images * pixels, dy, packed);
-        group_gradient(task, x, packs ? packed : dy, images, first_row, last_row,
-                       image > chunk * task->chunk, part);
+        group_gradient(task, x, packs ? packed : dy, images, image > chunk * task->chunk, part);
     }
 }
 
@@ -137,25 +134,29 @@ static void add_block(void *context, int64_t number, int thread)
     }
 }
 
-static void weight_tables(const ConvShape *s, const Frame *f, int64_t group, int64_t run_length,
-                          int64_t *run, int64_t *row_offset)
+static void weight_tables(const WeightTask *task, int64_t *run, int64_t *row_offset,
+                          int64_t *row_result)
 {
-    for (int64_t n = 0; n < group; n++)
+    const ConvShape *s = task->shape;
+    const Frame *f = &task->frame;
+    for (int64_t n = 0; n < task->group; n++)
         for (int64_t y = 0; y < s->out_height; y++)
-            for (int64_t x = 0; x < s->out_width; x += run_length)
-                *run++ =
-                    ((n * f->height + y * s->stride) * f->width + x * s->stride) * s->in_channels;
+            for (int64_t x = 0; x < s->out_width; x += task->run_length)
+                *run++ = ((n * f->height + y * s->stride) * f->width + x * s->stride) * f->channels;
     for (int64_t ky = 0; ky < s->kernel_height; ky++)
         for (int64_t kx = 0; kx < s->kernel_width; kx++)
-            for (int64_t ci = 0; ci < s->in_channels; ci++)
-                *row_offset++ =
-                    (ky * s->dilation * f->width + kx * s->dilation) * s->in_channels + ci;
+            for (int64_t ci = 0; ci < task->slice; ci++) {
+                *row_offset++ = (ky * f->width + kx) * s->dilation * f->channels + ci;
+                *row_result++ =
+                    ((ky * s->kernel_width + kx) * s->in_channels + ci) * s->out_channels;
+            }
 }
 
 static void plan(WeightTask *task)
 {
     const ConvShape *s = task->shape;
-    int64_t values = task->rows * s->out_channels;
+    const int64_t taps = s->kernel_height * s->kernel_width;
+    int64_t values = taps * s->in_channels * s->out_channels;
     task->group = images_per_group(s->batch, s->out_height * s->out_width, GROUP_PIXELS);
     int64_t groups = (s->batch + task->group - 1) / task->group;
     int64_t chunks = tile_min(MAX_CHUNKS, MAX_PART_VALUES / (values > 0 ? values : 1));
@@ -163,32 +164,33 @@ static void plan(WeightTask *task)
     chunks = chunks > 0 ? chunks : 1;
     task->chunk = ((s->batch + chunks - 1) / chunks + task->group - 1) / task->group * task->group;
     task->chunks = (s->batch + task->chunk - 1) / task->chunk;
-    task->row_block = task->rows;
-    while (task->row_block > MIN_ROWS &&
-           task->chunks * ((task->rows + task->row_block - 1) / task->row_block) < MIN_TASKS)
-        task->row_block = (task->row_block / 2 + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
-    task->row_blocks = (task->rows + task->row_block - 1) / task->row_block;
+    task->slices = 1;
+    task->slice = s->in_channels;
+    while (task->slice % 2 == 0 && task->slice / 2 * taps >= MIN_ROWS &&
+           task->chunks * task->slices < MIN_TASKS) {
+        task->slice /= 2;
+        task->slices *= 2;
+    }
+    task->rows = taps * task->slice;
+    task->run_length = s->out_width < SHORT_ROW ? 1 : s->out_width;
+    task->frame = input_frame(s, s->padding > 0 ? task->slice : s->in_channels);
 }
 
 void KERNEL(conv2d_weight_gradient_direct)(const ConvShape *s, const float *x, Gradients dy,
                                            float *dweight)
 {
-    WeightTask task = {.shape = s,
-                       .frame = {s->in_height + 2 * s->padding, s->in_width + 2 * s->padding,
-                                 s->in_height, s->in_width, s->padding, s->padding, s->in_channels},
-                       .rows = s->kernel_height * s->kernel_width * s->in_channels,
-                       .x = x,
-                       .dy = dy};
+    WeightTask task = {.shape = s, .x = x, .dy = dy};
     plan(&task);
-    task.run_length = s->out_width < SHORT_ROW ? 1 : s->out_width;
-    int64_t values = task.rows * s->out_channels;
+    int64_t values = task.rows * task.slices * s->out_channels;
     int64_t runs = task.group * s->out_height * s->out_width / task.run_length;
-    int64_t *tables = scratch(-1, (runs + task.rows) * 8 + task.chunks * values * 4 + 64);
-    weight_tables(s, &task.frame, task.group, task.run_length, tables, tables + runs);
+    int64_t *tables = scratch(-1, (runs + 2 * task.rows) * 8 + task.chunks * values * 4 + 64);
+    int64_t *row_offset = tables + runs, *row_result = row_offset + task.rows;
+    weight_tables(&task, tables, row_offset, row_result);
     task.run = tables;
-    task.row_offset = tables + runs;
-    task.parts = task.chunks == 1 ? dweight : (float *)(void *)(tables + runs + task.rows);
-    parallel_for(task.chunks * task.row_blocks, weight_task, &task);
+    task.row_offset = row_offset;
+    task.row_result = row_result;
+    task.parts = task.chunks == 1 ? dweight : (float *)(void *)(row_result + task.rows);
+    parallel_for(task.chunks * task.slices, weight_task, &task);
     if (task.chunks > 1)
         parallel_for((values + ADD_BLOCK - 1) / ADD_BLOCK, add_block,
                      &(AddTask){values, task.chunks, task.parts, dweight});

@@ -197,8 +197,7 @@ void KERNEL(conv2d_weight_norms)(const ConvShape *s, const float *x, const float
                                  float *squares)
 {
     NormTask task = {.shape = s,
-                     .frame = {s->in_height + 2 * s->padding, s->in_width + 2 * s->padding,
-                               s->in_height, s->in_width, s->padding, s->padding, s->in_channels},
+                     .frame = input_frame(s, s->in_channels),
                      .positions = s->out_height * s->out_width,
                      .window = s->kernel_height * s->kernel_width * s->in_channels,
                      .x = x,

@@ -6,6 +6,7 @@
 
 #include "core/cpu/kernels/tile.h"
 #include "core/cpu/transpose.h"
+#include "core/kernels.h"
 
 // destination[to[p]] = bias + sum over runs r and k of source[from[p] + run[r] + k] * packed[.. r,
 // k ..], for each pixel p.
@@ -78,34 +79,59 @@ static inline void pack_turned_weights(const float *weight, int64_t in, int64_t 
 }
 
 // An image inside a frame of zeros: rows [top, top + height) and columns [left, left + width) of
-// the frame hold the image's first rows and columns; what does not fit the frame is cut off.
+// the frame hold the image's first rows and columns; what does not fit the frame is cut off. Of the
+// image's channels the frame takes as many as it has, from where it is pointed to.
 typedef struct Frame {
-    int64_t height, width;             // of the frame
-    int64_t image_height, image_width; // of the image
-    int64_t top, left, channels;
+    int64_t height, width, channels;                   // of the frame
+    int64_t image_height, image_width, image_channels; // of the image
+    int64_t top, left;
 } Frame;
+
+// A convolution's padded input, or some of its channels.
+static inline Frame input_frame(const ConvShape *s, int64_t channels)
+{
+    return (Frame){.height = s->in_height + 2 * s->padding,
+                   .width = s->in_width + 2 * s->padding,
+                   .channels = channels,
+                   .image_height = s->in_height,
+                   .image_width = s->in_width,
+                   .image_channels = s->in_channels,
+                   .top = s->padding,
+                   .left = s->padding};
+}
 
 static inline int64_t frame_size(const Frame *f)
 {
     return f->height * f->width * f->channels;
 }
 
+// The frame's channels of a row of pixels.
+static inline void frame_row(const Frame *f, int64_t pixels, const float *x, float *framed)
+{
+    const size_t bytes = (size_t)f->channels * sizeof(float);
+    if (f->channels == f->image_channels)
+        memcpy(framed, x, (size_t)pixels * bytes);
+    else
+        for (int64_t i = 0; i < pixels; i++)
+            memcpy(framed + i * f->channels, x + i * f->image_channels, bytes);
+}
+
 static inline void frame_images(const Frame *f, int64_t images, const float *x, float *framed)
 {
     int64_t height = tile_min(f->image_height, f->height - f->top);
     int64_t width = tile_min(f->image_width, f->width - f->left);
-    int64_t row = f->width * f->channels;
-    int64_t before = f->left * f->channels, inside = (width > 0 ? width : 0) * f->channels;
+    int64_t row = f->width * f->channels, image_row = f->image_width * f->image_channels;
+    int64_t before = f->left * f->channels, pixels = width > 0 ? width : 0;
+    int64_t inside = pixels * f->channels;
     for (int64_t n = 0; n < images; n++) {
-        const float *image = x + n * f->image_height * f->image_width * f->channels;
+        const float *image = x + n * f->image_height * image_row;
         for (int64_t y = 0; y < f->height; y++, framed += row) {
             if (y < f->top || y >= f->top + height) {
                 memset(framed, 0, (size_t)row * sizeof(float));
                 continue;
             }
             memset(framed, 0, (size_t)before * sizeof(float));
-            memcpy(framed + before, image + (y - f->top) * f->image_width * f->channels,
-                   (size_t)inside * sizeof(float));
+            frame_row(f, pixels, image + (y - f->top) * image_row, framed + before);
             memset(framed + before + inside, 0, (size_t)(row - before - inside) * sizeof(float));
         }
     }

@@ -79,7 +79,7 @@ static void multiply_panel(const GemmBlock *block, const float *a, int64_t a_row
         int64_t count = tile_min(TILE_ROWS, rows - row);
         tile.a = a + row * a_row;
         tile.c = c + row * s->n + column;
-        tile_prefetch_below(&tile, s->n, count);
+        tile_prefetch(tile.c + TILE_ROWS * s->n, c_steps.at, count);
         for (int64_t i = 0; i < share; i += LINE) __builtin_prefetch(next + i, 0, 2);
         tile_run(count, &tile);
     }

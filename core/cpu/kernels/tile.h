@@ -184,12 +184,11 @@ static inline void tile_run(int64_t rows, const Tile *tile)
         tile_partial(rows, tile);
 }
 
-// The rows of results below the tile, `step` apart, are wanted next: they are fetched meanwhile.
-static inline void tile_prefetch_below(const Tile *tile, int64_t step, int64_t rows)
+// A tile's results, rows at c + c_row[..], are wanted next: they are fetched meanwhile.
+static inline void tile_prefetch(const float *c, const int64_t *c_row, int64_t rows)
 {
-    for (int64_t i = TILE_ROWS; i < TILE_ROWS + rows; i++)
-        for (int64_t j = 0; j < TILE_COLUMNS; j += LINE)
-            __builtin_prefetch(tile->c + i * step + j, 1, 2);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < TILE_COLUMNS; j += LINE) __builtin_prefetch(c + c_row[i] + j, 1, 2);
 }
 
 // How many panels of TILE_COLUMNS cover this many columns.
