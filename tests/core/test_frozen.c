@@ -18,6 +18,7 @@ typedef struct Case {
 
 static const Case cases[] = {
     {"3x3 by Winograd", 16, 8, 32, 64, 3, 1, true},
+    {"3x3 by Winograd's columns", 64, 4, 192, 224, 3, 1, true},
     {"5x5 by Winograd", 17, 7, 64, 32, 5, 1, true},
     {"3x3 by Winograd, no relu", 16, 9, 32, 32, 3, 1, false},
     {"stride 2", 5, 9, 16, 24, 3, 2, true},

@@ -65,8 +65,8 @@ void KERNEL(conv2d_pool_input_gradient_by_patches)(const ConvPool *shape, const 
 void KERNEL(conv2d_weight_norms)(const ConvShape *shape, const float *x, const float *dy,
                                  float *squares);
 
-// conv_winograd.c: kernel 3x3 or 5x5, stride 1, dilation 1, channels in multiples of
-// WINOGRAD_CHANNELS.
+// conv_winograd.c, conv_winograd_weight.c: kernel 3x3 or 5x5, stride 1, dilation 1, channels in
+// multiples of WINOGRAD_CHANNELS.
 // The weights' spectra are made of `weight` unless they are given as `prepared`. Of the input
 // gradient, y is read where after has a relu, and bias is over in_channels.
 enum { WINOGRAD_CHANNELS = 32, WINOGRAD_OUT = 4 };

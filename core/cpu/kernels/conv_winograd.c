@@ -1,186 +1,22 @@
-// 3x3 and 5x5 convolution with stride 1 by Winograd's minimal filtering (winograd.h): forward,
-// input gradient and weight gradient. Images are cut into tiles of 4x4 results. A block of tiles is
-// transformed ("spectra": 36 or 64 planes, plane f holding value f of every tile and channel), each
-// plane is a matrix product over channels, the products are transformed back. A block's planes stay
-// in the second-level cache; what limits is the product, at a quarter (5x5: 0.16) of the
-// multiplications.
+// 3x3 and 5x5 convolution with stride 1 by Winograd's minimal filtering (winograd.h): forward and
+// input gradient. Images are cut into tiles of 4x4 results. A block of tiles is transformed
+// ("spectra": 36 or 64 planes, plane f holding value f of every tile and channel), each plane is a
+// matrix product over channels, the products are transformed back. A block's planes stay in the
+// second-level cache; what limits is the product, at a quarter (5x5: 0.16) of the multiplications.
 #include "core/cpu/kernels/conv.h"
 #include "core/cpu/kernels/tile.h"
-#include "core/cpu/kernels/winograd.h"
+#include "core/cpu/kernels/winograd_tiles.h"
 #include "core/cpu/transpose.h"
 #include "core/thread.h"
 
 enum {
-    PANEL_WIDTH = WINOGRAD_CHANNELS, // whole vectors on every instruction set
-    FEW_TILES = 32,                  // a block
-    MANY_TILES = 64,      // where the weights' spectra are large and each block reads them all
-    LARGE = 1 << 15,      // weights per tap from which they are
-    GRADIENT_TILES = 128, // a block of the weight gradient
-    RUNS_PER_PASS = 8,    // panels of input channels that a pass over a plane sums
-    PLANE_GAP = 32,       // between planes: powers of two would share cache lines' sets
+    MANY_TILES = 64,   // a block where the weights' spectra are large and each block reads them all
+    LARGE = 1 << 15,   // weights per tap from which they are
+    RUNS_PER_PASS = 8, // panels of input channels that a pass over a plane sums
+    MOST_TILES = 128,  // of a convolution by columns
+    TASK_COLUMNS = 64, // and what a task of it makes,
+    PIECE_ROWS = 64,   // with so many rows of weights at a time
 };
-
-// Spectra are [frequency][panel of channels][tile][PANEL_WIDTH].
-typedef struct Tiling {
-    int points;            // 6 for a 3x3 kernel, 8 for a 5x5 one
-    int64_t rows, columns; // tiles of one image
-    int64_t tiles;         // of all images
-    int64_t block, blocks; // tiles per block
-} Tiling;
-
-static int points_of(const ConvShape *s)
-{
-    return (int)s->kernel_height + WINOGRAD_OUT - 1;
-}
-
-static int frequencies_of(const ConvShape *s)
-{
-    return points_of(s) * points_of(s);
-}
-
-static Tiling tiling_of(const ConvShape *s, int64_t block)
-{
-    Tiling t = {.points = points_of(s), .block = block};
-    t.rows = (s->out_height + WINOGRAD_OUT - 1) / WINOGRAD_OUT;
-    t.columns = (s->out_width + WINOGRAD_OUT - 1) / WINOGRAD_OUT;
-    t.tiles = s->batch * t.rows * t.columns;
-    t.blocks = (t.tiles + t.block - 1) / t.block;
-    return t;
-}
-
-static int64_t plane_of(const Tiling *t, int64_t channels)
-{
-    return t->block * channels + PLANE_GAP;
-}
-
-static int64_t place_of(const Tiling *t, int64_t tile, int64_t channel)
-{
-    return channel / PANEL_WIDTH * t->block * PANEL_WIDTH + tile * PANEL_WIDTH +
-           channel % PANEL_WIDTH;
-}
-
-typedef struct Images {
-    int64_t height, width, channels;
-} Images;
-
-// A tile's size x size values of the images: offsets from the first image's start, -1 outside.
-static void tile_offsets(const Tiling *t, Images images, int size, int64_t padding, int64_t tile,
-                         int64_t *offset)
-{
-    int64_t image = tile / (t->rows * t->columns), in_image = tile % (t->rows * t->columns);
-    int64_t top = in_image / t->columns * WINOGRAD_OUT - padding;
-    int64_t left = in_image % t->columns * WINOGRAD_OUT - padding;
-    for (int64_t y = top; y < top + size; y++)
-        for (int64_t x = left; x < left + size; x++) {
-            bool outside = y < 0 || y >= images.height || x < 0 || x >= images.width;
-            int64_t pixel = (image * images.height + y) * images.width + x;
-            *offset++ = outside ? -1 : pixel * images.channels;
-        }
-}
-
-// What is read in place of x: scale * x per channel, and 0 where y is not above 0. NULLs: x.
-typedef struct Reading {
-    const float *y, *scale;
-} Reading;
-
-ALWAYS_INLINE Vector read(const Reading *how, const float *x, int64_t offset, int64_t channel)
-{
-    if (offset < 0) return splat(0);
-    Vector value = load(x + offset + channel);
-    if (how && how->scale) value *= load(how->scale + channel);
-    if (how && how->y)
-        value = select_vector(less(splat(0), load(how->y + offset + channel)), value, splat(0));
-    return value;
-}
-
-// The columns' transform of values that lie `plane` apart.
-ALWAYS_INLINE void plane_columns(Transform *transform, const int points, const int size,
-                                 int64_t plane, const float *spectra, Line *values)
-{
-    UNROLL
-    for (int column = 0; column < points; column++) {
-        Line from;
-        UNROLL
-        for (int row = 0; row < points; row++)
-            from[row] = load(spectra + (row * points + column) * plane);
-        transform_column(transform, size, from, column, values);
-    }
-}
-
-// The rows' transform, to values that lie `plane` apart.
-ALWAYS_INLINE void plane_rows(Transform *transform, const int size, Line *values, int64_t plane,
-                              float *to)
-{
-    UNROLL
-    for (int row = 0; row < size; row++) {
-        Line line;
-        transform(values[row], line);
-        UNROLL
-        for (int i = 0; i < size; i++) store(to + (row * size + i) * plane, line[i]);
-    }
-}
-
-// The spectra of tiles first..first+count-1, which become tiles 0..count-1 of `spectra`.
-ALWAYS_INLINE void transform_tiles(Transform *transform, const int size, const int points,
-                                   const Tiling *t, Images images, int64_t padding, int64_t first,
-                                   int64_t count, const Reading *how, const float *x,
-                                   float *spectra)
-{
-    int64_t offset[MOST_FREQUENCIES], plane = plane_of(t, images.channels);
-    for (int64_t tile = 0; tile < count; tile++) {
-        tile_offsets(t, images, size, padding, first + tile, offset);
-        for (int64_t c = 0; c < images.channels; c += LANES) {
-            Line values[MOST_POINTS];
-            UNROLL
-            for (int column = 0; column < size; column++) {
-                Line from;
-                UNROLL
-                for (int row = 0; row < size; row++)
-                    from[row] = read(how, x, offset[row * size + column], c);
-                transform_column(transform, points, from, column, values);
-            }
-            plane_rows(transform, points, values, plane, spectra + place_of(t, tile, c));
-        }
-    }
-}
-
-static Images inputs_of(const ConvShape *s)
-{
-    return (Images){s->in_height, s->in_width, s->in_channels};
-}
-
-static Images outputs_of(const ConvShape *s)
-{
-    return (Images){s->out_height, s->out_width, s->out_channels};
-}
-
-// B^T d B
-static void input_spectra(const Tiling *t, const ConvShape *s, int64_t first, int64_t count,
-                          const float *x, float *spectra)
-{
-    if (t->points == 6)
-        transform_tiles(input_transform6, 6, 6, t, inputs_of(s), s->padding, first, count, NULL, x,
-                        spectra);
-    else
-        transform_tiles(input_transform8, 8, 8, t, inputs_of(s), s->padding, first, count, NULL, x,
-                        spectra);
-}
-
-// A dy A^T, or A (what `how` makes of dy) A^T
-static void gradient_spectra(const Tiling *t, const ConvShape *s, int64_t first, int64_t count,
-                             const Reading *how, const float *dy, float *spectra)
-{
-    const Images images = outputs_of(s);
-    if (t->points == 8)
-        transform_tiles(output_adjoint8, WINOGRAD_OUT, 8, t, images, 0, first, count, how, dy,
-                        spectra);
-    else if (how->scale || how->y)
-        transform_tiles(output_adjoint6, WINOGRAD_OUT, 6, t, images, 0, first, count, how, dy,
-                        spectra);
-    else
-        transform_tiles(output_adjoint6, WINOGRAD_OUT, 6, t, images, 0, first, count, NULL, dy,
-                        spectra);
-}
 
 // The value at this place of y, of this channel.
 ALWAYS_INLINE Vector followed_by(const ConvAfter *after, int64_t channel, int64_t place,
@@ -199,10 +35,10 @@ ALWAYS_INLINE void values_of_tiles(Transform *transform, const int points, const
                                    int64_t padding, int64_t first, int64_t count,
                                    const float *spectra, float *y)
 {
-    int64_t offset[MOST_FREQUENCIES], plane = plane_of(t, images.channels);
+    int64_t offset[MOST_FREQUENCIES], plane = plane_of(t, images.part);
     for (int64_t tile = 0; tile < count; tile++) {
         tile_offsets(t, images, size, padding, first + tile, offset);
-        for (int64_t c = 0; c < images.channels; c += LANES) {
+        for (int64_t c = 0; c < images.part; c += LANES) {
             Line values[MOST_POINTS];
             const float *from = spectra + place_of(t, tile, c);
             plane_columns(transform, points, size, plane, from, values);
@@ -223,89 +59,49 @@ ALWAYS_INLINE void values_of_tiles(Transform *transform, const int points, const
 }
 
 // y = A^T products A and what comes after
-static void write_outputs(const Tiling *t, const ConvShape *s, int64_t first, int64_t count,
+static void write_outputs(const Tiling *t, Images images, int64_t first, int64_t count,
                           const float *products, const ConvAfter *after, float *y)
 {
     if (t->points == 6)
-        values_of_tiles(output_transform6, 6, WINOGRAD_OUT, after, t, outputs_of(s), 0, first,
-                        count, products, y);
+        values_of_tiles(output_transform6, 6, WINOGRAD_OUT, after, t, images, 0, first, count,
+                        products, y);
     else
-        values_of_tiles(output_transform8, 8, WINOGRAD_OUT, after, t, outputs_of(s), 0, first,
-                        count, products, y);
+        values_of_tiles(output_transform8, 8, WINOGRAD_OUT, after, t, images, 0, first, count,
+                        products, y);
 }
 
 // dx += B products B^T
-static void add_input_gradients(const Tiling *t, const ConvShape *s, int64_t first, int64_t count,
-                                const float *products, float *dx)
+static void add_input_gradients(const Tiling *t, Images images, int64_t padding, int64_t first,
+                                int64_t count, const float *products, float *dx)
 {
     if (t->points == 6)
-        values_of_tiles(input_adjoint6, 6, 6, NULL, t, inputs_of(s), s->padding, first, count,
-                        products, dx);
+        values_of_tiles(input_adjoint6, 6, 6, NULL, t, images, padding, first, count, products, dx);
     else
-        values_of_tiles(input_adjoint8, 8, 8, NULL, t, inputs_of(s), s->padding, first, count,
-                        products, dx);
+        values_of_tiles(input_adjoint8, 8, 8, NULL, t, images, padding, first, count, products, dx);
 }
 
-// ---- the weights' spectra: [frequency][panel of columns][row][PANEL_WIDTH] ----
+// ---- the weights' spectra ----
 
-// Rows are in channels and columns out channels; for the input gradient the other way round.
-typedef struct WeightTask {
-    int kernel;
-    int64_t rows, columns;
-    const float *from; // [kernel * kernel][rows][columns], or spectra
-    float *to;
-} WeightTask;
-
-static int64_t weight_plane(int64_t rows, int64_t columns)
+// G g G^T of `columns` weights of each tap that lie in a row at `from`, taps `tap` apart.
+static void row_spectra(int kernel, int64_t tap, const float *from, int64_t columns, int64_t rows,
+                        int64_t row, float *spectra)
 {
-    return rows * columns + PLANE_GAP;
+    const int64_t plane = weight_plane(rows, columns);
+    for (int64_t c = 0; c < columns; c += LANES) {
+        float *to = spectra + weight_place(rows, row, c);
+        if (kernel == 3)
+            transform_planes(weight_transform6, 3, 6, tap, from + c, plane, to);
+        else
+            transform_planes(weight_transform8, 5, 8, tap, from + c, plane, to);
+    }
 }
 
-static int64_t weight_place(int64_t rows, int64_t row, int64_t column)
-{
-    return (column / PANEL_WIDTH * rows + row) * PANEL_WIDTH + column % PANEL_WIDTH;
-}
-
-// LANES values of each of `in` x `in` planes to `out` x `out` planes.
-ALWAYS_INLINE void transform_planes(Transform *transform, const int in, const int out,
-                                    int64_t from_plane, const float *from, int64_t to_plane,
-                                    float *to)
-{
-    Line values[MOST_POINTS];
-    plane_columns(transform, in, out, from_plane, from, values);
-    plane_rows(transform, out, values, to_plane, to);
-}
-
-// G g G^T
 static void weight_spectra(void *context, int64_t row, int thread)
 {
     (void)thread;
     const WeightTask *task = context;
-    int64_t tap = task->rows * task->columns, plane = weight_plane(task->rows, task->columns);
-    for (int64_t c = 0; c < task->columns; c += LANES) {
-        const float *from = task->from + row * task->columns + c;
-        float *to = task->to + weight_place(task->rows, row, c);
-        if (task->kernel == 3)
-            transform_planes(weight_transform6, 3, 6, tap, from, plane, to);
-        else
-            transform_planes(weight_transform8, 5, 8, tap, from, plane, to);
-    }
-}
-
-// dg = G^T spectra G
-static void weights_from_spectra(void *context, int64_t row, int thread)
-{
-    (void)thread;
-    const WeightTask *task = context;
-    int64_t tap = task->rows * task->columns, plane = weight_plane(task->rows, task->columns);
-    for (int64_t c = 0; c < task->columns; c += LANES) {
-        const float *from = task->from + weight_place(task->rows, row, c);
-        float *to = task->to + row * task->columns + c;
-        if (task->kernel == 3)
-            transform_planes(weight_adjoint6, 6, 3, plane, from, tap, to);
-        else
-            transform_planes(weight_adjoint8, 8, 5, plane, from, tap, to);
-    }
+    row_spectra(task->kernel, task->rows * task->columns, task->from + row * task->columns,
+                task->columns, task->rows, row, task->to);
 }
 
 // to[tap][column][row] = from[tap][row][column], a panel's width of rows at a time.
@@ -319,80 +115,6 @@ static void transpose_weights(void *context, int64_t number, int thread)
               task->to + tap + first, rows);
 }
 
-// ---- forward and input gradient ----
-
-typedef struct ImageTask {
-    const ConvShape *shape;
-    Tiling tiling;
-    const ConvAfter *after;      // forward: of y
-    const float *from, *spectra; // images, the weights' spectra
-    float *to;
-    Reading reading;   // input gradient: of dy
-    const float *bias; // input gradient: what dx starts at
-    int64_t group;     // input gradient: images of a task
-} ImageTask;
-
-// One plane: products[tile][column] = sum over rows of inputs[tile][row] * weights[row][column].
-static void multiply_plane(const Tiling *t, int64_t tiles, int64_t rows, int64_t columns,
-                           const float *inputs, const float *weights, float *products)
-{
-    int64_t run[RUNS_PER_PASS], runs = rows / PANEL_WIDTH;
-    const TileSteps steps = tile_steps(PANEL_WIDTH);
-    for (int64_t r = 0; r < RUNS_PER_PASS; r++) run[r] = r * t->block * PANEL_WIDTH;
-    for (int64_t pass = 0; pass < runs; pass += RUNS_PER_PASS)
-        for (int64_t column = 0; column < columns; column += TILE_COLUMNS) {
-            Tile tile = {.a_row = steps.at,
-                         .c_row = steps.at,
-                         .b = weights + weight_place(rows, pass * PANEL_WIDTH, column),
-                         .accumulate = pass > 0,
-                         .columns = TILE_COLUMNS,
-                         .run_count = tile_min(RUNS_PER_PASS, runs - pass),
-                         .run_length = PANEL_WIDTH,
-                         .a_step = 1,
-                         .b_step = PANEL_WIDTH,
-                         .a_offset = run};
-            for (int64_t first = 0; first < tiles; first += TILE_ROWS) {
-                tile.a = inputs + place_of(t, first, pass * PANEL_WIDTH);
-                tile.c = products + place_of(t, first, column);
-                tile_run(tile_min(TILE_ROWS, tiles - first), &tile);
-            }
-        }
-}
-
-static void multiply_planes(const Tiling *t, int64_t tiles, int64_t rows, int64_t columns,
-                            const float *inputs, const float *weights, float *products)
-{
-    for (int64_t f = 0; f < t->points * t->points; f++)
-        multiply_plane(t, tiles, rows, columns, inputs + f * plane_of(t, rows),
-                       weights + f * weight_plane(rows, columns),
-                       products + f * plane_of(t, columns));
-}
-
-static float *image_scratch(const ImageTask *task, int thread)
-{
-    int64_t channels = task->shape->in_channels + task->shape->out_channels;
-    return scratch(thread, frequencies_of(task->shape) *
-                               (plane_of(&task->tiling, channels) + PLANE_GAP) * 4);
-}
-
-static void forward_block(void *context, int64_t block, int thread)
-{
-    const ImageTask *task = context;
-    const ConvShape *s = task->shape;
-    const Tiling *t = &task->tiling;
-    int64_t first = block * t->block, count = tile_min(t->block, t->tiles - first);
-    float *inputs = image_scratch(task, thread);
-    float *products = inputs + frequencies_of(s) * plane_of(t, s->in_channels);
-    input_spectra(t, s, first, count, task->from, inputs);
-    multiply_planes(t, count, s->in_channels, s->out_channels, inputs, task->spectra, products);
-    write_outputs(t, s, first, count, products, task->after, task->to);
-}
-
-static int64_t tiles_per_block(const ConvShape *s)
-{
-    return s->in_channels * s->out_channels >= LARGE ? MANY_TILES : FEW_TILES;
-}
-
 int64_t KERNEL(winograd_prepared_count)(const ConvShape *s)
 {
     return frequencies_of(s) * weight_plane(s->in_channels, s->out_channels);
@@ -403,18 +125,24 @@ static int64_t turned_count(const ConvShape *s)
     return s->kernel_height * s->kernel_width * s->in_channels * s->out_channels;
 }
 
-// The input gradient's product sums over the out channels: its weights are turned round first.
-static void make_spectra(const ConvShape *s, bool input_gradient, const float *weight,
-                         float *turned, float *spectra)
+// The weights of the product: the input gradient's sums over the out channels, so that they are
+// turned round.
+static WeightTask product_weights(const ConvShape *s, bool input_gradient, const float *weight,
+                                  float *turned)
 {
     int kernel = (int)s->kernel_height;
     int64_t taps = s->kernel_height * s->kernel_width, in = s->in_channels, out = s->out_channels;
-    WeightTask task = {kernel, in, out, weight, spectra};
-    if (input_gradient) {
-        parallel_for(taps * (in / PANEL_WIDTH), transpose_weights,
-                     &(WeightTask){kernel, in, out, weight, turned});
-        task = (WeightTask){kernel, out, in, turned, spectra};
-    }
+    if (!input_gradient) return (WeightTask){kernel, in, out, weight, NULL};
+    parallel_for(taps * (in / PANEL_WIDTH), transpose_weights,
+                 &(WeightTask){kernel, in, out, weight, turned});
+    return (WeightTask){kernel, out, in, turned, NULL};
+}
+
+static void make_spectra(const ConvShape *s, bool input_gradient, const float *weight,
+                         float *turned, float *spectra)
+{
+    WeightTask task = product_weights(s, input_gradient, weight, turned);
+    task.to = spectra;
     parallel_for(task.rows, weight_spectra, &task);
 }
 
@@ -436,136 +164,284 @@ static const float *spectra_of(const ConvShape *s, bool input_gradient, const fl
     return spectra;
 }
 
-void KERNEL(conv2d_winograd)(const ConvShape *s, const ConvAfter *after, const float *x,
-                             const float *weight, const float *prepared, float *y)
+// ---- the product ----
+
+// products[tile][column] (+)= sum over rows of inputs[tile][row] * weights[row][column], on each
+// plane.
+typedef struct Product {
+    const Tiling *tiling;
+    int64_t tiles, rows, columns;
+    const float *inputs;
+    int64_t inputs_plane; // from a plane to the next
+    const float *weights;
+    int64_t weights_plane, weights_panel; // from a panel of columns to the next
+    bool accumulate;
+    float *products;
+} Product;
+
+static void multiply_plane(const Product *p, int64_t f)
 {
-    ImageTask task = {.shape = s,
-                      .tiling = tiling_of(s, tiles_per_block(s)),
-                      .after = after,
-                      .from = x,
-                      .spectra = spectra_of(s, false, weight, prepared),
-                      .to = y};
-    parallel_for(task.tiling.blocks, forward_block, &task);
+    const Tiling *t = p->tiling;
+    const float *inputs = p->inputs + f * p->inputs_plane;
+    const float *weights = p->weights + f * p->weights_plane;
+    float *products = p->products + f * plane_of(t, p->columns);
+    int64_t run[RUNS_PER_PASS], runs = p->rows / PANEL_WIDTH;
+    const TileSteps steps = tile_steps(PANEL_WIDTH);
+    for (int64_t r = 0; r < RUNS_PER_PASS; r++) run[r] = r * t->block * PANEL_WIDTH;
+    for (int64_t pass = 0; pass < runs; pass += RUNS_PER_PASS)
+        for (int64_t column = 0; column < p->columns; column += TILE_COLUMNS) {
+            Tile tile = {.a_row = steps.at,
+                         .c_row = steps.at,
+                         .b = weights + column / PANEL_WIDTH * p->weights_panel +
+                              pass * PANEL_WIDTH * PANEL_WIDTH + column % PANEL_WIDTH,
+                         .accumulate = p->accumulate || pass > 0,
+                         .columns = TILE_COLUMNS,
+                         .run_count = tile_min(RUNS_PER_PASS, runs - pass),
+                         .run_length = PANEL_WIDTH,
+                         .a_step = 1,
+                         .b_step = PANEL_WIDTH,
+                         .a_offset = run};
+            for (int64_t first = 0; first < p->tiles; first += TILE_ROWS) {
+                tile.a = inputs + place_of(t, first, pass * PANEL_WIDTH);
+                tile.c = products + place_of(t, first, column);
+                tile_run(tile_min(TILE_ROWS, p->tiles - first), &tile);
+            }
+        }
 }
 
-// Pixels that start at the bias, or at zero.
-static void start_images(int64_t pixels, int64_t channels, const float *bias, float *to)
+static void multiply_planes(const Product *p)
 {
-    if (!bias) memset(to, 0, (size_t)(pixels * channels) * sizeof(float));
-    for (int64_t i = 0; bias && i < pixels; i++)
-        memcpy(to + i * channels, bias, (size_t)channels * sizeof(float));
+    for (int64_t f = 0; f < p->tiling->points * p->tiling->points; f++) multiply_plane(p, f);
+}
+
+// ---- forward and input gradient, blocks of tiles ----
+
+typedef struct ImageTask {
+    const ConvShape *shape;
+    bool input_gradient;
+    Tiling tiling;
+    const ConvAfter *after; // forward: of y
+    const float *from;      // images
+    float *to;
+    Reading reading;      // input gradient: of dy
+    const float *bias;    // input gradient: what dx starts at
+    const float *spectra; // the weights', or NULL: each task makes its own of
+    WeightTask weights;
+    int64_t group;       // blocks, input gradient: images of a task
+    float *from_spectra; // columns: all images'
+} ImageTask;
+
+static Images images_from(const ImageTask *task)
+{
+    return task->input_gradient ? outputs_of(task->shape) : inputs_of(task->shape);
+}
+
+static Images images_to(const ImageTask *task)
+{
+    return task->input_gradient ? inputs_of(task->shape) : outputs_of(task->shape);
+}
+
+static void image_spectra(const ImageTask *task, int64_t first, int64_t count, float *spectra)
+{
+    if (task->input_gradient)
+        gradient_spectra(&task->tiling, task->shape, first, count, &task->reading, task->from,
+                         spectra);
+    else
+        input_spectra(&task->tiling, task->shape, first, count, task->from, spectra);
+}
+
+// The results of some tiles from their products, of the channels `images` tells, which begin at
+// `first_channel`.
+static void write_results(const ImageTask *task, Images images, int64_t first_channel,
+                          int64_t first, int64_t count, const float *products)
+{
+    const ConvShape *s = task->shape;
+    float *to = task->to + first_channel;
+    if (task->input_gradient) {
+        add_input_gradients(&task->tiling, images, s->padding, first, count, products, to);
+        return;
+    }
+    const ConvAfter *all = task->after;
+    ConvAfter after = {.scale = all->scale ? all->scale + first_channel : NULL,
+                       .shift = all->shift ? all->shift + first_channel : NULL,
+                       .addend = all->addend ? all->addend + first_channel : NULL,
+                       .relu = all->relu};
+    write_outputs(&task->tiling, images, first, count, products, &after, to);
+}
+
+// Input gradient: pixels start at the bias, or at zero.
+static void start_images(const ImageTask *task, Images images, int64_t first_channel,
+                         int64_t first_image, int64_t count)
+{
+    const int64_t pixels = images.height * images.width;
+    const size_t bytes = (size_t)images.part * sizeof(float);
+    float *to = task->to + first_image * pixels * images.channels + first_channel;
+    for (int64_t i = 0; i < count * pixels; i++, to += images.channels)
+        if (task->bias)
+            memcpy(to, task->bias + first_channel, bytes);
+        else
+            memset(to, 0, bytes);
+}
+
+// Tiles first..first+count-1, in the thread's scratch memory.
+static void results_of_block(const ImageTask *task, int64_t first, int64_t count, int thread)
+{
+    const Tiling *t = &task->tiling;
+    const int64_t rows = task->weights.rows, columns = task->weights.columns;
+    const int64_t frequencies = frequencies_of(task->shape);
+    float *inputs = scratch(thread, frequencies * (plane_of(t, rows) + plane_of(t, columns)) * 4);
+    float *products = inputs + frequencies * plane_of(t, rows);
+    image_spectra(task, first, count, inputs);
+    multiply_planes(&(Product){.tiling = t,
+                               .tiles = count,
+                               .rows = rows,
+                               .columns = columns,
+                               .inputs = inputs,
+                               .inputs_plane = plane_of(t, rows),
+                               .weights = task->spectra,
+                               .weights_plane = weight_plane(rows, columns),
+                               .weights_panel = rows * PANEL_WIDTH,
+                               .products = products});
+    write_results(task, images_to(task), 0, first, count, products);
+}
+
+static void forward_block(void *context, int64_t block, int thread)
+{
+    const ImageTask *task = context;
+    const Tiling *t = &task->tiling;
+    results_of_block(task, block * t->block, tile_min(t->block, t->tiles - block * t->block),
+                     thread);
 }
 
 // Whole images, block by block: their tiles' gradients overlap.
 static void input_gradient_group(void *context, int64_t number, int thread)
 {
     const ImageTask *task = context;
-    const ConvShape *s = task->shape;
     const Tiling *t = &task->tiling;
-    int64_t image = number * task->group, images = tile_min(task->group, s->batch - image);
-    int64_t values = s->in_height * s->in_width * s->in_channels;
+    int64_t image = number * task->group;
+    int64_t images = tile_min(task->group, task->shape->batch - image);
     int64_t tile = image * t->rows * t->columns, end = (image + images) * t->rows * t->columns;
-    float *gradients = image_scratch(task, thread);
-    float *products = gradients + frequencies_of(s) * plane_of(t, s->out_channels);
-    start_images(images * s->in_height * s->in_width, s->in_channels, task->bias,
-                 task->to + image * values);
-    for (; tile < end; tile += t->block) {
-        int64_t count = tile_min(t->block, end - tile);
-        gradient_spectra(t, s, tile, count, &task->reading, task->from, gradients);
-        multiply_planes(t, count, s->out_channels, s->in_channels, gradients, task->spectra,
-                        products);
-        add_input_gradients(t, s, tile, count, products, task->to);
+    start_images(task, images_to(task), 0, image, images);
+    for (; tile < end; tile += t->block)
+        results_of_block(task, tile, tile_min(t->block, end - tile), thread);
+}
+
+static void run_blocks(ImageTask *task, const float *weight, const float *prepared)
+{
+    const ConvShape *s = task->shape;
+    const bool large = s->in_channels * s->out_channels >= LARGE;
+    task->tiling = tiling_of(s, large ? MANY_TILES : FEW_TILES);
+    task->spectra = spectra_of(s, task->input_gradient, weight, prepared);
+    int64_t tiles = task->tiling.rows * task->tiling.columns;
+    task->group = (task->tiling.block + tiles - 1) / tiles;
+    if (task->input_gradient)
+        parallel_for((s->batch + task->group - 1) / task->group, input_gradient_group, task);
+    else
+        parallel_for(task->tiling.blocks, forward_block, task);
+}
+
+// ---- forward and input gradient, columns: all tiles at once ----
+// For few tiles and many weights, whose spectra are larger than anything else: a task makes some
+// columns' results for all tiles. It makes the spectra of their weights a piece at a time, multiplies
+// with them while they are in the cache, and never writes them to memory.
+
+static void part_spectra(void *context, int64_t part, int thread)
+{
+    (void)thread;
+    const ImageTask *task = context;
+    int64_t first = part * FEW_TILES, count = tile_min(FEW_TILES, task->tiling.tiles - first);
+    image_spectra(task, first, count, task->from_spectra + place_of(&task->tiling, first, 0));
+}
+
+// Adds what some rows of the weights give.
+static void add_piece(const ImageTask *task, Product product, int64_t row, int64_t column,
+                      float *piece)
+{
+    const WeightTask *w = &task->weights;
+    product.inputs = task->from_spectra + place_of(&task->tiling, 0, row);
+    product.inputs_plane = plane_of(&task->tiling, w->rows);
+    product.accumulate = row > 0;
+    if (task->spectra) {
+        product.weights = task->spectra + weight_place(w->rows, row, column);
+        product.weights_plane = weight_plane(w->rows, w->columns);
+        product.weights_panel = w->rows * PANEL_WIDTH;
+    } else {
+        for (int64_t r = 0; r < product.rows; r++)
+            row_spectra(w->kernel, w->rows * w->columns, w->from + (row + r) * w->columns + column,
+                        product.columns, product.rows, r, piece);
+        product.weights = piece;
+        product.weights_plane = weight_plane(product.rows, product.columns);
+        product.weights_panel = product.rows * PANEL_WIDTH;
     }
+    multiply_planes(&product);
+}
+
+static void results_of_columns(void *context, int64_t number, int thread)
+{
+    const ImageTask *task = context;
+    const Tiling *t = &task->tiling;
+    const int64_t column = number * TASK_COLUMNS, rows = task->weights.rows;
+    const int64_t columns = tile_min(TASK_COLUMNS, task->weights.columns - column);
+    const int64_t frequencies = frequencies_of(task->shape);
+    float *products = scratch(
+        thread, frequencies * (plane_of(t, columns) + weight_plane(PIECE_ROWS, columns)) * 4);
+    float *piece = products + frequencies * plane_of(t, columns);
+    Images images = images_to(task);
+    images.part = columns;
+    for (int64_t row = 0; row < rows; row += PIECE_ROWS)
+        add_piece(task,
+                  (Product){.tiling = t,
+                            .tiles = t->tiles,
+                            .rows = tile_min(PIECE_ROWS, rows - row),
+                            .columns = columns,
+                            .products = products},
+                  row, column, piece);
+    if (task->input_gradient) start_images(task, images, column, 0, task->shape->batch);
+    write_results(task, images, column, 0, t->tiles, products);
+}
+
+static void run_columns(ImageTask *task, const float *weight, const float *prepared)
+{
+    const ConvShape *s = task->shape;
+    const Tiling all = tiling_of(s, 1);
+    task->tiling = tiling_of(s, all.tiles);
+    int64_t count = frequencies_of(s) * plane_of(&task->tiling, images_from(task).channels);
+    task->from_spectra = scratch(-1, (count + turned_count(s)) * 4);
+    task->spectra = prepared;
+    if (!prepared)
+        task->weights =
+            product_weights(s, task->input_gradient, weight, task->from_spectra + count);
+    parallel_for((all.tiles + FEW_TILES - 1) / FEW_TILES, part_spectra, task);
+    parallel_for((task->weights.columns + TASK_COLUMNS - 1) / TASK_COLUMNS, results_of_columns,
+                 task);
+}
+
+static void run(ImageTask *task, const float *weight, const float *prepared)
+{
+    const ConvShape *s = task->shape;
+    task->weights.rows = images_from(task).channels;
+    task->weights.columns = images_to(task).channels;
+    if (s->in_channels * s->out_channels >= LARGE && tiling_of(s, 1).tiles <= MOST_TILES)
+        run_columns(task, weight, prepared);
+    else
+        run_blocks(task, weight, prepared);
+}
+
+void KERNEL(conv2d_winograd)(const ConvShape *s, const ConvAfter *after, const float *x,
+                             const float *weight, const float *prepared, float *y)
+{
+    run(&(ImageTask){.shape = s, .after = after, .from = x, .to = y}, weight, prepared);
 }
 
 void KERNEL(conv2d_input_gradient_winograd)(const ConvShape *s, const ConvAfter *after,
                                             const float *y, const float *dy, const float *weight,
                                             const float *prepared, const float *bias, float *dx)
 {
-    ImageTask task = {.shape = s,
-                      .tiling = tiling_of(s, tiles_per_block(s)),
-                      .from = dy,
-                      .spectra = spectra_of(s, true, weight, prepared),
-                      .to = dx,
-                      .reading = {after->relu ? y : NULL, after->scale},
-                      .bias = bias};
-    int64_t tiles = task.tiling.rows * task.tiling.columns;
-    task.group = (task.tiling.block + tiles - 1) / tiles;
-    parallel_for((s->batch + task.group - 1) / task.group, input_gradient_group, &task);
-}
-
-// ---- weight gradient ----
-
-// Both images' spectra of one block of tiles after the other; a plane's sum over all tiles is one
-// chain, block by block.
-typedef struct GradientTask {
-    const ConvShape *shape;
-    Tiling tiling;
-    int64_t first, count; // tiles of this block
-    const float *x, *dy;
-    float *inputs, *gradients, *sums; // spectra of x, of dy, of dweight
-} GradientTask;
-
-static void gradient_block_spectra(void *context, int64_t number, int thread)
-{
-    (void)thread;
-    const GradientTask *task = context;
-    int64_t tile = number * FEW_TILES, count = tile_min(FEW_TILES, task->count - tile);
-    input_spectra(&task->tiling, task->shape, task->first + tile, count, task->x,
-                  task->inputs + place_of(&task->tiling, tile, 0));
-    gradient_spectra(&task->tiling, task->shape, task->first + tile, count, &(Reading){0}, task->dy,
-                     task->gradients + place_of(&task->tiling, tile, 0));
-}
-
-// One plane and panel of in channels: sums[in channel][out channel] += inputs' gradients.
-static void gradient_plane(void *context, int64_t number, int thread)
-{
-    (void)thread;
-    const GradientTask *task = context;
-    const ConvShape *s = task->shape;
-    const Tiling *t = &task->tiling;
-    int64_t f = number / (s->in_channels / PANEL_WIDTH);
-    int64_t first = number % (s->in_channels / PANEL_WIDTH) * PANEL_WIDTH;
-    const float *inputs = task->inputs + f * plane_of(t, s->in_channels);
-    const float *gradients = task->gradients + f * plane_of(t, s->out_channels);
-    float *sums = task->sums + f * weight_plane(s->in_channels, s->out_channels);
-    const TileSteps a_steps = tile_steps(1), c_steps = tile_steps(PANEL_WIDTH);
-    for (int64_t column = 0; column < s->out_channels; column += TILE_COLUMNS) {
-        Tile tile = {.a_row = a_steps.at,
-                     .c_row = c_steps.at,
-                     .b = gradients + place_of(t, 0, column),
-                     .accumulate = task->first > 0,
-                     .columns = TILE_COLUMNS,
-                     .run_count = 1,
-                     .run_length = task->count,
-                     .a_step = PANEL_WIDTH,
-                     .b_step = PANEL_WIDTH,
-                     .a_offset = &(int64_t){0}};
-        for (int64_t row = first; row < first + PANEL_WIDTH; row += TILE_ROWS) {
-            tile.a = inputs + place_of(t, 0, row);
-            tile.c = sums + weight_place(s->in_channels, row, column);
-            tile_run(tile_min(TILE_ROWS, first + PANEL_WIDTH - row), &tile);
-        }
-    }
-}
-
-void KERNEL(conv2d_weight_gradient_winograd)(const ConvShape *s, const float *x, const float *dy,
-                                             float *dweight)
-{
-    GradientTask task = {.shape = s, .tiling = tiling_of(s, GRADIENT_TILES), .x = x, .dy = dy};
-    int64_t in_plane = plane_of(&task.tiling, s->in_channels);
-    int64_t out_plane = plane_of(&task.tiling, s->out_channels);
-    int64_t sums = weight_plane(s->in_channels, s->out_channels);
-    int64_t frequencies = frequencies_of(s);
-    task.inputs = scratch(-1, frequencies * (in_plane + out_plane + sums) * 4);
-    task.gradients = task.inputs + frequencies * in_plane;
-    task.sums = task.gradients + frequencies * out_plane;
-    for (; task.first < task.tiling.tiles; task.first += task.count) {
-        task.count = tile_min(GRADIENT_TILES, task.tiling.tiles - task.first);
-        parallel_for((task.count + FEW_TILES - 1) / FEW_TILES, gradient_block_spectra, &task);
-        parallel_for(frequencies * (s->in_channels / PANEL_WIDTH), gradient_plane, &task);
-    }
-    int kernel = (int)s->kernel_height;
-    parallel_for(s->in_channels, weights_from_spectra,
-                 &(WeightTask){kernel, s->in_channels, s->out_channels, task.sums, dweight});
+    run(&(ImageTask){.shape = s,
+                     .input_gradient = true,
+                     .from = dy,
+                     .to = dx,
+                     .reading = {after->relu ? y : NULL, after->scale},
+                     .bias = bias},
+        weight, prepared);
 }
