@@ -28,31 +28,56 @@ ALWAYS_INLINE Vector followed_by(const ConvAfter *after, int64_t channel, int64_
     return after->relu ? max_vector(value, splat(0)) : value;
 }
 
-// The results of tiles first..first+count-1 from their spectra, with what comes after them.
-ALWAYS_INLINE void values_of_tiles(Transform *transform, const int points, const ConvAfter *after,
-                                   const Tiling *t, Images images, int64_t first, int64_t count,
+// The values of tiles first..first+count-1 from their spectra: written with what comes after, or
+// added (NULL) to what is there (tiles of the input overlap).
+ALWAYS_INLINE void values_of_tiles(Transform *transform, const int points, const int size,
+                                   const ConvAfter *after, const Tiling *t, Images images,
+                                   int64_t padding, int64_t first, int64_t count,
                                    const float *spectra, float *y)
 {
-    enum { SIZE = WINOGRAD_OUT };
     int64_t offset[MOST_FREQUENCIES], plane = plane_of(t, images.part);
     for (int64_t tile = 0; tile < count; tile++) {
-        tile_offsets(t, images, SIZE, 0, first + tile, offset);
+        tile_offsets(t, images, size, padding, first + tile, offset);
         for (int64_t c = 0; c < images.part; c += LANES) {
             Line values[MOST_POINTS];
-            plane_columns(transform, points, SIZE, plane, spectra + place_of(t, tile, c), values);
+            const float *from = spectra + place_of(t, tile, c);
+            plane_columns(transform, points, size, plane, from, values);
             UNROLL
-            for (int row = 0; row < SIZE; row++) {
+            for (int row = 0; row < size; row++) {
                 Line line;
                 transform(values[row], line);
                 UNROLL
-                for (int i = 0; i < SIZE; i++) {
-                    if (offset[row * SIZE + i] < 0) continue;
-                    const int64_t place = offset[row * SIZE + i] + c;
-                    store(y + place, followed_by(after, c, place, line[i]));
+                for (int i = 0; i < size; i++) {
+                    if (offset[row * size + i] < 0) continue;
+                    const int64_t place = offset[row * size + i] + c;
+                    store(y + place, after ? followed_by(after, c, place, line[i])
+                                           : line[i] + load(y + place));
                 }
             }
         }
     }
+}
+
+// y = A^T products A and what comes after
+static void write_outputs(const Tiling *t, Images images, int64_t first, int64_t count,
+                          const float *products, const ConvAfter *after, float *y)
+{
+    if (t->points == 6)
+        values_of_tiles(output_transform6, 6, WINOGRAD_OUT, after, t, images, 0, first, count,
+                        products, y);
+    else
+        values_of_tiles(output_transform8, 8, WINOGRAD_OUT, after, t, images, 0, first, count,
+                        products, y);
+}
+
+// dx += B products B^T
+static void add_input_gradients(const Tiling *t, Images images, int64_t padding, int64_t first,
+                                int64_t count, const float *products, float *dx)
+{
+    if (t->points == 6)
+        values_of_tiles(input_adjoint6, 6, 6, NULL, t, images, padding, first, count, products, dx);
+    else
+        values_of_tiles(input_adjoint8, 8, 8, NULL, t, images, padding, first, count, products, dx);
 }
 
 // ---- the weights' spectra ----
@@ -79,57 +104,15 @@ static void weight_spectra(void *context, int64_t row, int thread)
                 task->columns, task->rows, row, task->to);
 }
 
-// to[last tap - tap][column][row] = from[tap][row][column], a panel's width of rows at a time.
+// to[tap][column][row] = from[tap][row][column], a panel's width of rows at a time.
 static void transpose_weights(void *context, int64_t number, int thread)
 {
     (void)thread;
     const WeightTask *task = context;
     int64_t rows = task->rows, columns = task->columns, panels = rows / PANEL_WIDTH;
-    int64_t tap = number / panels, first = number % panels * PANEL_WIDTH;
-    int64_t turned = task->kernel * task->kernel - 1 - tap;
-    transpose(PANEL_WIDTH, columns, task->from + (tap * rows + first) * columns, columns,
-              task->to + turned * rows * columns + first, rows);
-}
-
-// The correlation that makes y of x, or dx of dy: of dy with the weights turned round, taps from the
-// last to the first and in channels for out channels.
-static ConvShape correlation_of(const ConvShape *s, bool input_gradient)
-{
-    ConvShape turned = *s;
-    if (!input_gradient) return turned;
-    turned.in_height = s->out_height;
-    turned.in_width = s->out_width;
-    turned.in_channels = s->out_channels;
-    turned.out_height = s->in_height;
-    turned.out_width = s->in_width;
-    turned.out_channels = s->in_channels;
-    turned.padding = s->kernel_height - 1 - s->padding;
-    return turned;
-}
-
-static int64_t weight_count(const ConvShape *s)
-{
-    return s->kernel_height * s->kernel_width * s->in_channels * s->out_channels;
-}
-
-// The weights of the correlation s: as they are, or turned round, in `room` for weight_count(s).
-static WeightTask weights_of(const ConvShape *s, bool input_gradient, const float *weight,
-                             float *room)
-{
-    const int kernel = (int)s->kernel_height;
-    const int64_t in = s->in_channels, out = s->out_channels;
-    if (!input_gradient) return (WeightTask){kernel, in, out, weight, NULL};
-    parallel_for(kernel * kernel * (out / PANEL_WIDTH), transpose_weights,
-                 &(WeightTask){kernel, out, in, weight, room});
-    return (WeightTask){kernel, in, out, room, NULL};
-}
-
-static void make_spectra(const ConvShape *s, bool input_gradient, const float *weight, float *room,
-                         float *spectra)
-{
-    WeightTask task = weights_of(s, input_gradient, weight, room);
-    task.to = spectra;
-    parallel_for(task.rows, weight_spectra, &task);
+    int64_t tap = number / panels * rows * columns, first = number % panels * PANEL_WIDTH;
+    transpose(PANEL_WIDTH, columns, task->from + tap + first * columns, columns,
+              task->to + tap + first, rows);
 }
 
 int64_t KERNEL(winograd_prepared_count)(const ConvShape *s)
@@ -137,11 +120,48 @@ int64_t KERNEL(winograd_prepared_count)(const ConvShape *s)
     return frequencies_of(s) * weight_plane(s->in_channels, s->out_channels);
 }
 
+static int64_t turned_count(const ConvShape *s)
+{
+    return s->kernel_height * s->kernel_width * s->in_channels * s->out_channels;
+}
+
+// The weights of the product: the input gradient's sums over the out channels, so that they are
+// turned round.
+static WeightTask product_weights(const ConvShape *s, bool input_gradient, const float *weight,
+                                  float *turned)
+{
+    int kernel = (int)s->kernel_height;
+    int64_t taps = s->kernel_height * s->kernel_width, in = s->in_channels, out = s->out_channels;
+    if (!input_gradient) return (WeightTask){kernel, in, out, weight, NULL};
+    parallel_for(taps * (in / PANEL_WIDTH), transpose_weights,
+                 &(WeightTask){kernel, in, out, weight, turned});
+    return (WeightTask){kernel, out, in, turned, NULL};
+}
+
+static void make_spectra(const ConvShape *s, bool input_gradient, const float *weight,
+                         float *turned, float *spectra)
+{
+    WeightTask task = product_weights(s, input_gradient, weight, turned);
+    task.to = spectra;
+    parallel_for(task.rows, weight_spectra, &task);
+}
+
 void KERNEL(winograd_prepare)(const ConvShape *s, bool input_gradient, const float *weight,
                               float *prepared)
 {
-    const ConvShape correlation = correlation_of(s, input_gradient);
-    make_spectra(&correlation, input_gradient, weight, scratch(-1, weight_count(s) * 4), prepared);
+    float *turned = scratch(-1, turned_count(s) * 4);
+    make_spectra(s, input_gradient, weight, turned, prepared);
+}
+
+// The prepared weights, or spectra made for this once.
+static const float *spectra_of(const ConvShape *s, bool input_gradient, const float *weight,
+                               const float *prepared)
+{
+    if (prepared) return prepared;
+    int64_t count = KERNEL(winograd_prepared_count)(s);
+    float *spectra = scratch(-1, (count + turned_count(s)) * 4);
+    make_spectra(s, input_gradient, weight, spectra + count, spectra);
+    return spectra;
 }
 
 // ---- the product ----
@@ -194,49 +214,84 @@ static void multiply_planes(const Product *p)
     for (int64_t f = 0; f < p->tiling->points * p->tiling->points; f++) multiply_plane(p, f);
 }
 
-// ---- images by blocks of tiles ----
+// ---- forward and input gradient, blocks of tiles ----
 
 typedef struct ImageTask {
-    ConvShape shape; // of the correlation
+    const ConvShape *shape;
     bool input_gradient;
     Tiling tiling;
-    Reading reading; // of `from`
-    const ConvAfter *after;
-    const float *from;
+    const ConvAfter *after; // forward: of y
+    const float *from;      // images
     float *to;
+    Reading reading;      // input gradient: of dy
+    const float *bias;    // input gradient: what dx starts at
     const float *spectra; // the weights', or NULL: each task makes its own of
     WeightTask weights;
+    int64_t group;       // blocks, input gradient: images of a task
     float *from_spectra; // columns: all images'
 } ImageTask;
 
-// The results of some tiles from their products, of the channels that `images` tells, which begin
-// at `channel`.
-static void write_results(const ImageTask *task, Images images, int64_t channel, int64_t first,
-                          int64_t count, const float *products)
+static Images images_from(const ImageTask *task)
 {
-    const Tiling *t = &task->tiling;
-    const ConvAfter *all = task->after;
-    ConvAfter after = {.scale = all->scale ? all->scale + channel : NULL,
-                       .shift = all->shift ? all->shift + channel : NULL,
-                       .addend = all->addend ? all->addend + channel : NULL,
-                       .relu = all->relu};
-    float *to = task->to + channel;
-    if (t->points == 6)
-        values_of_tiles(output_transform6, 6, &after, t, images, first, count, products, to);
-    else
-        values_of_tiles(output_transform8, 8, &after, t, images, first, count, products, to);
+    return task->input_gradient ? outputs_of(task->shape) : inputs_of(task->shape);
 }
 
-static void results_of_block(void *context, int64_t block, int thread)
+static Images images_to(const ImageTask *task)
 {
-    const ImageTask *task = context;
+    return task->input_gradient ? inputs_of(task->shape) : outputs_of(task->shape);
+}
+
+static void image_spectra(const ImageTask *task, int64_t first, int64_t count, float *spectra)
+{
+    if (task->input_gradient)
+        gradient_spectra(&task->tiling, task->shape, first, count, &task->reading, task->from,
+                         spectra);
+    else
+        input_spectra(&task->tiling, task->shape, first, count, task->from, spectra);
+}
+
+// The results of some tiles from their products, of the channels `images` tells, which begin at
+// `first_channel`.
+static void write_results(const ImageTask *task, Images images, int64_t first_channel,
+                          int64_t first, int64_t count, const float *products)
+{
+    const ConvShape *s = task->shape;
+    float *to = task->to + first_channel;
+    if (task->input_gradient) {
+        add_input_gradients(&task->tiling, images, s->padding, first, count, products, to);
+        return;
+    }
+    const ConvAfter *all = task->after;
+    ConvAfter after = {.scale = all->scale ? all->scale + first_channel : NULL,
+                       .shift = all->shift ? all->shift + first_channel : NULL,
+                       .addend = all->addend ? all->addend + first_channel : NULL,
+                       .relu = all->relu};
+    write_outputs(&task->tiling, images, first, count, products, &after, to);
+}
+
+// Input gradient: pixels start at the bias, or at zero.
+static void start_images(const ImageTask *task, Images images, int64_t first_channel,
+                         int64_t first_image, int64_t count)
+{
+    const int64_t pixels = images.height * images.width;
+    const size_t bytes = (size_t)images.part * sizeof(float);
+    float *to = task->to + first_image * pixels * images.channels + first_channel;
+    for (int64_t i = 0; i < count * pixels; i++, to += images.channels)
+        if (task->bias)
+            memcpy(to, task->bias + first_channel, bytes);
+        else
+            memset(to, 0, bytes);
+}
+
+// Tiles first..first+count-1, in the thread's scratch memory.
+static void results_of_block(const ImageTask *task, int64_t first, int64_t count, int thread)
+{
     const Tiling *t = &task->tiling;
     const int64_t rows = task->weights.rows, columns = task->weights.columns;
-    const int64_t frequencies = frequencies_of(&task->shape);
-    const int64_t first = block * t->block, count = tile_min(t->block, t->tiles - first);
+    const int64_t frequencies = frequencies_of(task->shape);
     float *inputs = scratch(thread, frequencies * (plane_of(t, rows) + plane_of(t, columns)) * 4);
     float *products = inputs + frequencies * plane_of(t, rows);
-    input_spectra(t, &task->shape, first, count, &task->reading, task->from, inputs);
+    image_spectra(task, first, count, inputs);
     multiply_planes(&(Product){.tiling = t,
                                .tiles = count,
                                .rows = rows,
@@ -247,24 +302,45 @@ static void results_of_block(void *context, int64_t block, int thread)
                                .weights_plane = weight_plane(rows, columns),
                                .weights_panel = rows * PANEL_WIDTH,
                                .products = products});
-    write_results(task, outputs_of(&task->shape), 0, first, count, products);
+    write_results(task, images_to(task), 0, first, count, products);
 }
 
-static void run_blocks(ImageTask *task, const float *weight)
+static void forward_block(void *context, int64_t block, int thread)
 {
-    const ConvShape *s = &task->shape;
+    const ImageTask *task = context;
+    const Tiling *t = &task->tiling;
+    results_of_block(task, block * t->block, tile_min(t->block, t->tiles - block * t->block),
+                     thread);
+}
+
+// Whole images, block by block: their tiles' gradients overlap.
+static void input_gradient_group(void *context, int64_t number, int thread)
+{
+    const ImageTask *task = context;
+    const Tiling *t = &task->tiling;
+    int64_t image = number * task->group;
+    int64_t images = tile_min(task->group, task->shape->batch - image);
+    int64_t tile = image * t->rows * t->columns, end = (image + images) * t->rows * t->columns;
+    start_images(task, images_to(task), 0, image, images);
+    for (; tile < end; tile += t->block)
+        results_of_block(task, tile, tile_min(t->block, end - tile), thread);
+}
+
+static void run_blocks(ImageTask *task, const float *weight, const float *prepared)
+{
+    const ConvShape *s = task->shape;
     const bool large = s->in_channels * s->out_channels >= LARGE;
     task->tiling = tiling_of(s, large ? MANY_TILES : FEW_TILES);
-    if (!task->spectra) {
-        int64_t count = KERNEL(winograd_prepared_count)(s);
-        float *spectra = scratch(-1, (count + weight_count(s)) * 4);
-        make_spectra(s, task->input_gradient, weight, spectra + count, spectra);
-        task->spectra = spectra;
-    }
-    parallel_for(task->tiling.blocks, results_of_block, task);
+    task->spectra = spectra_of(s, task->input_gradient, weight, prepared);
+    int64_t tiles = task->tiling.rows * task->tiling.columns;
+    task->group = (task->tiling.block + tiles - 1) / tiles;
+    if (task->input_gradient)
+        parallel_for((s->batch + task->group - 1) / task->group, input_gradient_group, task);
+    else
+        parallel_for(task->tiling.blocks, forward_block, task);
 }
 
-// ---- images by columns: all tiles at once ----
+// ---- forward and input gradient, columns: all tiles at once ----
 // For few tiles and many weights, whose spectra are larger than anything else: a task makes some
 // columns' results for all tiles. It makes the spectra of their weights a piece at a time, multiplies
 // with them while they are in the cache, and never writes them to memory.
@@ -273,10 +349,8 @@ static void part_spectra(void *context, int64_t part, int thread)
 {
     (void)thread;
     const ImageTask *task = context;
-    const Tiling *t = &task->tiling;
-    int64_t first = part * FEW_TILES, count = tile_min(FEW_TILES, t->tiles - first);
-    input_spectra(t, &task->shape, first, count, &task->reading, task->from,
-                  task->from_spectra + place_of(t, first, 0));
+    int64_t first = part * FEW_TILES, count = tile_min(FEW_TILES, task->tiling.tiles - first);
+    image_spectra(task, first, count, task->from_spectra + place_of(&task->tiling, first, 0));
 }
 
 // Adds what some rows of the weights give.
@@ -308,11 +382,11 @@ static void results_of_columns(void *context, int64_t number, int thread)
     const Tiling *t = &task->tiling;
     const int64_t column = number * TASK_COLUMNS, rows = task->weights.rows;
     const int64_t columns = tile_min(TASK_COLUMNS, task->weights.columns - column);
-    const int64_t frequencies = frequencies_of(&task->shape);
+    const int64_t frequencies = frequencies_of(task->shape);
     float *products = scratch(
         thread, frequencies * (plane_of(t, columns) + weight_plane(PIECE_ROWS, columns)) * 4);
     float *piece = products + frequencies * plane_of(t, columns);
-    Images images = outputs_of(&task->shape);
+    Images images = images_to(task);
     images.part = columns;
     for (int64_t row = 0; row < rows; row += PIECE_ROWS)
         add_piece(task,
@@ -322,49 +396,52 @@ static void results_of_columns(void *context, int64_t number, int thread)
                             .columns = columns,
                             .products = products},
                   row, column, piece);
+    if (task->input_gradient) start_images(task, images, column, 0, task->shape->batch);
     write_results(task, images, column, 0, t->tiles, products);
 }
 
-static void run_columns(ImageTask *task, const float *weight)
+static void run_columns(ImageTask *task, const float *weight, const float *prepared)
 {
-    const ConvShape *s = &task->shape;
-    const Tiling *t = &task->tiling;
-    task->tiling = tiling_of(s, tiling_of(s, 1).tiles);
-    int64_t count = frequencies_of(s) * plane_of(t, s->in_channels);
-    task->from_spectra = scratch(-1, (count + weight_count(s)) * 4);
-    if (!task->spectra)
-        task->weights = weights_of(s, task->input_gradient, weight, task->from_spectra + count);
-    parallel_for((t->tiles + FEW_TILES - 1) / FEW_TILES, part_spectra, task);
-    parallel_for((s->out_channels + TASK_COLUMNS - 1) / TASK_COLUMNS, results_of_columns, task);
+    const ConvShape *s = task->shape;
+    const Tiling all = tiling_of(s, 1);
+    task->tiling = tiling_of(s, all.tiles);
+    int64_t count = frequencies_of(s) * plane_of(&task->tiling, images_from(task).channels);
+    task->from_spectra = scratch(-1, (count + turned_count(s)) * 4);
+    task->spectra = prepared;
+    if (!prepared)
+        task->weights =
+            product_weights(s, task->input_gradient, weight, task->from_spectra + count);
+    parallel_for((all.tiles + FEW_TILES - 1) / FEW_TILES, part_spectra, task);
+    parallel_for((task->weights.columns + TASK_COLUMNS - 1) / TASK_COLUMNS, results_of_columns,
+                 task);
 }
 
-static void run(ImageTask *task, const ConvShape *shape, const float *weight)
+static void run(ImageTask *task, const float *weight, const float *prepared)
 {
-    task->shape = correlation_of(shape, task->input_gradient);
-    task->weights.rows = task->shape.in_channels;
-    task->weights.columns = task->shape.out_channels;
-    if (shape->in_channels * shape->out_channels >= LARGE &&
-        tiling_of(&task->shape, 1).tiles <= MOST_TILES)
-        run_columns(task, weight);
+    const ConvShape *s = task->shape;
+    task->weights.rows = images_from(task).channels;
+    task->weights.columns = images_to(task).channels;
+    if (s->in_channels * s->out_channels >= LARGE && tiling_of(s, 1).tiles <= MOST_TILES)
+        run_columns(task, weight, prepared);
     else
-        run_blocks(task, weight);
+        run_blocks(task, weight, prepared);
 }
 
 void KERNEL(conv2d_winograd)(const ConvShape *s, const ConvAfter *after, const float *x,
                              const float *weight, const float *prepared, float *y)
 {
-    run(&(ImageTask){.after = after, .from = x, .to = y, .spectra = prepared}, s, weight);
+    run(&(ImageTask){.shape = s, .after = after, .from = x, .to = y}, weight, prepared);
 }
 
 void KERNEL(conv2d_input_gradient_winograd)(const ConvShape *s, const ConvAfter *after,
                                             const float *y, const float *dy, const float *weight,
                                             const float *prepared, const float *bias, float *dx)
 {
-    run(&(ImageTask){.input_gradient = true,
-                     .reading = {after->relu ? y : NULL, after->scale},
-                     .after = &(ConvAfter){.shift = bias},
+    run(&(ImageTask){.shape = s,
+                     .input_gradient = true,
                      .from = dy,
                      .to = dx,
-                     .spectra = prepared},
-        s, weight);
+                     .reading = {after->relu ? y : NULL, after->scale},
+                     .bias = bias},
+        weight, prepared);
 }

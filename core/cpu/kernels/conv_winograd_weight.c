@@ -39,9 +39,9 @@ static void gradient_block_spectra(void *context, int64_t number, int thread)
     (void)thread;
     const GradientTask *task = context;
     int64_t tile = number * FEW_TILES, count = tile_min(FEW_TILES, task->count - tile);
-    input_spectra(&task->tiling, task->shape, task->first + tile, count, &(Reading){0}, task->x,
+    input_spectra(&task->tiling, task->shape, task->first + tile, count, task->x,
                   task->inputs + place_of(&task->tiling, tile, 0));
-    gradient_spectra(&task->tiling, task->shape, task->first + tile, count, task->dy,
+    gradient_spectra(&task->tiling, task->shape, task->first + tile, count, &(Reading){0}, task->dy,
                      task->gradients + place_of(&task->tiling, tile, 0));
 }
 

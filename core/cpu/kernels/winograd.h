@@ -4,9 +4,8 @@
 // well: 36 multiplications in the place of 144, 64 in that of 400. For one tile of results y and
 // weights g,
 //     y  = A^T [ (G g G^T) . (B^T d B) ] A,
-// where . multiplies element by element. The gradient of d is such a correlation itself, of dy with g
-// turned round. The products are linear in g, so its gradient is the adjoint:
-//     dg = G^T [ (A dy A^T) . (B^T d B) ] G.
+// where . multiplies element by element. It is linear in d and in g, so the gradients are adjoints:
+//     dd = B [ (G g G^T) . (A dy A^T) ] B^T,     dg = G^T [ (A dy A^T) . (B^T d B) ] G.
 // B^T has a row for each point p: the product of (x - q) over all other points q, its coefficients
 // by rising powers of x (for infinity over all q):
 //
@@ -54,6 +53,19 @@ ALWAYS_INLINE void input_transform6(const Vector *d, Vector *y) // B^T d
     y[3] = even2 + odd2;
     y[4] = even2 - odd2;
     y[5] = fma_vector(four, d[1], fma_vector(-five, d[3], d[5]));
+}
+
+ALWAYS_INLINE void input_adjoint6(const Vector *x, Vector *dd) // B x
+{
+    const Vector four = splat(4), five = splat(5), two = splat(2);
+    Vector difference = x[1] - x[2], sum = x[1] + x[2];
+    Vector difference2 = x[3] - x[4], sum2 = x[3] + x[4];
+    dd[0] = four * x[0];
+    dd[1] = fma_vector(-four, difference, fma_vector(-two, difference2, four * x[5]));
+    dd[2] = fma_vector(-five, x[0], fma_vector(-four, sum, -sum2));
+    dd[3] = fma_vector(two, difference2, fma_vector(-five, x[5], difference));
+    dd[4] = x[0] + sum + sum2;
+    dd[5] = x[5];
 }
 
 ALWAYS_INLINE void weight_transform6(const Vector *g, Vector *y) // G g
@@ -137,6 +149,22 @@ ALWAYS_INLINE void input_transform8(const Vector *d, Vector *y) // B^T d
     y[0] = fma_vector(a, d[4] - d[2], d[0] - d[6]);
     set_pairs(even, odd, y);
     y[7] = fma_vector(a, d[3] - d[5], d[7] - d[1]);
+}
+
+ALWAYS_INLINE void input_adjoint8(const Vector *x, Vector *dd) // B x
+{
+    const Pairs p = pairs_of(x);
+    const Vector *s = p.sum, *d = p.difference;
+    const Vector half = splat(0.5f), two = splat(2), a = splat(5.25f), b = splat(-4.25f);
+    dd[0] = x[0];
+    dd[1] = fma_vector(half, d[1], fma_vector(two, d[2], d[0] - x[7]));
+    dd[2] = fma_vector(-a, x[0], fma_vector(splat(0.25f), s[1], fma_vector(splat(4), s[2], s[0])));
+    dd[3] = fma_vector(a, x[7], fma_vector(b, d[0], splat(-2.5f) * (d[1] + d[2])));
+    dd[4] =
+        fma_vector(a, x[0], fma_vector(b, s[0], fma_vector(splat(-1.25f), s[1], splat(-5) * s[2])));
+    dd[5] = fma_vector(-a, x[7], fma_vector(two, d[1], fma_vector(half, d[2], d[0])));
+    dd[6] = (s[0] - x[0]) + (s[1] + s[2]);
+    dd[7] = x[7];
 }
 
 ALWAYS_INLINE void weight_transform8(const Vector *g, Vector *y) // G g

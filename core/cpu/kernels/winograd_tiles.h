@@ -148,30 +148,32 @@ static inline Images outputs_of(const ConvShape *s)
     return (Images){s->out_height, s->out_width, s->out_channels, s->out_channels};
 }
 
-// B^T d B, or B^T (what `how` makes of d) B
+// B^T d B
 static inline void input_spectra(const Tiling *t, const ConvShape *s, int64_t first, int64_t count,
-                                 const Reading *how, const float *x, float *spectra)
+                                 const float *x, float *spectra)
 {
-    const Images images = inputs_of(s);
-    const int64_t padding = s->padding;
-    if (t->points == 8)
-        transform_tiles(input_transform8, 8, 8, t, images, padding, first, count, how, x, spectra);
-    else if (how->scale || how->y)
-        transform_tiles(input_transform6, 6, 6, t, images, padding, first, count, how, x, spectra);
-    else
-        transform_tiles(input_transform6, 6, 6, t, images, padding, first, count, NULL, x, spectra);
-}
-
-// A dy A^T
-static inline void gradient_spectra(const Tiling *t, const ConvShape *s, int64_t first,
-                                    int64_t count, const float *dy, float *spectra)
-{
-    const Images images = outputs_of(s);
     if (t->points == 6)
-        transform_tiles(output_adjoint6, WINOGRAD_OUT, 6, t, images, 0, first, count, NULL, dy,
+        transform_tiles(input_transform6, 6, 6, t, inputs_of(s), s->padding, first, count, NULL, x,
                         spectra);
     else
-        transform_tiles(output_adjoint8, WINOGRAD_OUT, 8, t, images, 0, first, count, NULL, dy,
+        transform_tiles(input_transform8, 8, 8, t, inputs_of(s), s->padding, first, count, NULL, x,
+                        spectra);
+}
+
+// A dy A^T, or A (what `how` makes of dy) A^T
+static inline void gradient_spectra(const Tiling *t, const ConvShape *s, int64_t first,
+                                    int64_t count, const Reading *how, const float *dy,
+                                    float *spectra)
+{
+    const Images images = outputs_of(s);
+    if (t->points == 8)
+        transform_tiles(output_adjoint8, WINOGRAD_OUT, 8, t, images, 0, first, count, how, dy,
+                        spectra);
+    else if (how->scale || how->y)
+        transform_tiles(output_adjoint6, WINOGRAD_OUT, 6, t, images, 0, first, count, how, dy,
+                        spectra);
+    else
+        transform_tiles(output_adjoint6, WINOGRAD_OUT, 6, t, images, 0, first, count, NULL, dy,
                         spectra);
 }
 
