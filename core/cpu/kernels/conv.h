@@ -52,6 +52,9 @@ void KERNEL(conv2d_input_gradient_by_parts)(const ConvShape *shape, Gradients dy
 void KERNEL(conv2d_weight_gradient_direct)(const ConvShape *shape, const float *x, Gradients dy,
                                            float *dweight);
 
+// sum[i] = the i-th values of the parts, `count` apart, added in their order; sum may be `part`.
+void KERNEL(add_parts)(int64_t count, int64_t parts, const float *part, float *sum);
+
 // conv_pool.c: the kernels of that name, directly.
 bool KERNEL(conv2d_pool_fits)(const ConvPool *shape);
 void KERNEL(enter_conv_pool)(Kernels *table);

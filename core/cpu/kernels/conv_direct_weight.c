@@ -134,6 +134,12 @@ static void add_block(void *context, int64_t number, int thread)
     }
 }
 
+void KERNEL(add_parts)(int64_t count, int64_t parts, const float *part, float *sum)
+{
+    parallel_for((count + ADD_BLOCK - 1) / ADD_BLOCK, add_block,
+                 &(AddTask){count, parts, part, sum});
+}
+
 static void weight_tables(const WeightTask *task, int64_t *run, int64_t *row_offset,
                           int64_t *row_result)
 {
@@ -191,7 +197,5 @@ void KERNEL(conv2d_weight_gradient_direct)(const ConvShape *s, const float *x, G
     task.row_result = row_result;
     task.parts = task.chunks == 1 ? dweight : (float *)(void *)(row_result + task.rows);
     parallel_for(task.chunks * task.slices, weight_task, &task);
-    if (task.chunks > 1)
-        parallel_for((values + ADD_BLOCK - 1) / ADD_BLOCK, add_block,
-                     &(AddTask){values, task.chunks, task.parts, dweight});
+    if (task.chunks > 1) KERNEL(add_parts)(values, task.chunks, task.parts, dweight);
 }

@@ -1,12 +1,20 @@
 // The weight gradient of Winograd's convolutions (winograd.h): dg = G^T [(A dy A^T) . (B^T d B)] G. A
 // block of tiles after the other: the spectra of x and of dy, then for each plane a product in which
-// the tiles are k. Only the sum of all is transformed back.
+// the tiles are k. Only the sum of all is transformed back. Where that sum is small, the tiles are
+// cut into chunks, each of which a thread takes from its spectra to its own sum; where it is large,
+// the threads share the work on one block.
 #include "core/cpu/kernels/conv.h"
 #include "core/cpu/kernels/tile.h"
 #include "core/cpu/kernels/winograd_tiles.h"
 #include "core/thread.h"
 
-enum { GRADIENT_TILES = 128 }; // a block
+enum {
+    SHARED_TILES = 128, // a block on which all threads work
+    MIN_CHUNKS = 8,     // or all tiles are one
+    MAX_CHUNKS = 16,
+    MIN_TILES = 128, // of a chunk
+};
+static const int64_t MAX_SUM_VALUES = 1 << 22; // floats in all chunks' sums together
 
 // dg = G^T spectra G
 static void weights_from_spectra(void *context, int64_t row, int thread)
@@ -24,76 +32,127 @@ static void weights_from_spectra(void *context, int64_t row, int thread)
     }
 }
 
-// Both images' spectra of one block of tiles after the other; a plane's sum over all tiles is one
-// chain, block by block.
 typedef struct GradientTask {
     const ConvShape *shape;
     Tiling tiling;
-    int64_t first, count; // tiles of this block
+    int64_t chunk, chunks; // tiles per chunk; how many
     const float *x, *dy;
-    float *inputs, *gradients, *sums; // spectra of x, of dy, of dweight
+    float *sums;    // [chunk] of dweight's spectra
+    float *spectra; // room for those of a block; NULL: in the thread's scratch memory
 } GradientTask;
 
-static void gradient_block_spectra(void *context, int64_t number, int thread)
+// Some tiles, and where their spectra and the sum are.
+typedef struct GradientBlock {
+    const GradientTask *task;
+    int64_t first, count;
+    bool accumulate;
+    float *inputs, *gradients, *sum;
+} GradientBlock;
+
+static void block_spectra(void *context, int64_t number, int thread)
 {
     (void)thread;
-    const GradientTask *task = context;
-    int64_t tile = number * FEW_TILES, count = tile_min(FEW_TILES, task->count - tile);
-    input_spectra(&task->tiling, task->shape, task->first + tile, count, task->x,
-                  task->inputs + place_of(&task->tiling, tile, 0));
-    gradient_spectra(&task->tiling, task->shape, task->first + tile, count, &(Reading){0}, task->dy,
-                     task->gradients + place_of(&task->tiling, tile, 0));
+    const GradientBlock *block = context;
+    const ConvShape *s = block->task->shape;
+    const Tiling *t = &block->task->tiling;
+    int64_t tile = number * FEW_TILES, count = tile_min(FEW_TILES, block->count - tile);
+    int64_t first = block->first + tile, place = place_of(t, tile, 0);
+    input_spectra(t, s, first, count, block->task->x, block->inputs + place);
+    gradient_spectra(t, s, first, count, &(Reading){0}, block->task->dy, block->gradients + place);
 }
 
-// One plane and panel of in channels: sums[in channel][out channel] += inputs' gradients.
-static void gradient_plane(void *context, int64_t number, int thread)
+// One plane and panel of in channels: sum[in channel][out channel] += inputs' gradients.
+static void block_plane(void *context, int64_t number, int thread)
 {
     (void)thread;
-    const GradientTask *task = context;
-    const ConvShape *s = task->shape;
-    const Tiling *t = &task->tiling;
+    const GradientBlock *block = context;
+    const ConvShape *s = block->task->shape;
+    const Tiling *t = &block->task->tiling;
     int64_t f = number / (s->in_channels / PANEL_WIDTH);
     int64_t first = number % (s->in_channels / PANEL_WIDTH) * PANEL_WIDTH;
-    const float *inputs = task->inputs + f * plane_of(t, s->in_channels);
-    const float *gradients = task->gradients + f * plane_of(t, s->out_channels);
-    float *sums = task->sums + f * weight_plane(s->in_channels, s->out_channels);
+    const float *inputs = block->inputs + f * plane_of(t, s->in_channels);
+    const float *gradients = block->gradients + f * plane_of(t, s->out_channels);
+    float *sum = block->sum + f * weight_plane(s->in_channels, s->out_channels);
     const TileSteps a_steps = tile_steps(1), c_steps = tile_steps(PANEL_WIDTH);
     for (int64_t column = 0; column < s->out_channels; column += TILE_COLUMNS) {
         Tile tile = {.a_row = a_steps.at,
                      .c_row = c_steps.at,
                      .b = gradients + place_of(t, 0, column),
-                     .accumulate = task->first > 0,
+                     .accumulate = block->accumulate,
                      .columns = TILE_COLUMNS,
                      .run_count = 1,
-                     .run_length = task->count,
+                     .run_length = block->count,
                      .a_step = PANEL_WIDTH,
                      .b_step = PANEL_WIDTH,
                      .a_offset = &(int64_t){0}};
         for (int64_t row = first; row < first + PANEL_WIDTH; row += TILE_ROWS) {
             tile.a = inputs + place_of(t, 0, row);
-            tile.c = sums + weight_place(s->in_channels, row, column);
+            tile.c = sum + weight_place(s->in_channels, row, column);
             tile_run(tile_min(TILE_ROWS, first + PANEL_WIDTH - row), &tile);
         }
     }
 }
 
+static int64_t spectra_count(const GradientTask *task)
+{
+    const ConvShape *s = task->shape;
+    return frequencies_of(s) *
+           (plane_of(&task->tiling, s->in_channels) + plane_of(&task->tiling, s->out_channels));
+}
+
+// A plane's sum over the tiles of a chunk is one chain, block by block. Called by a thread of
+// parallel_for, what is parallel here runs in that thread.
+static void chunk_gradient(void *context, int64_t number, int thread)
+{
+    const GradientTask *task = context;
+    const ConvShape *s = task->shape;
+    const Tiling *t = &task->tiling;
+    const int64_t frequencies = frequencies_of(s), first = number * task->chunk;
+    const int64_t end = tile_min(first + task->chunk, t->tiles);
+    float *inputs = task->spectra ? task->spectra : scratch(thread, spectra_count(task) * 4);
+    GradientBlock block = {.task = task,
+                           .inputs = inputs,
+                           .gradients = inputs + frequencies * plane_of(t, s->in_channels),
+                           .sum = task->sums + number * frequencies *
+                                                   weight_plane(s->in_channels, s->out_channels)};
+    for (block.first = first; block.first < end; block.first += block.count) {
+        block.count = tile_min(t->block, end - block.first);
+        block.accumulate = block.first > first;
+        parallel_for((block.count + FEW_TILES - 1) / FEW_TILES, block_spectra, &block);
+        parallel_for(frequencies * (s->in_channels / PANEL_WIDTH), block_plane, &block);
+    }
+}
+
+// A power of two of chunks, which threads share evenly as a rule.
+static void plan_chunks(GradientTask *task, int64_t sum_values)
+{
+    const int64_t tiles = tiling_of(task->shape, 1).tiles;
+    int64_t chunks = MAX_CHUNKS;
+    while (chunks >= MIN_CHUNKS &&
+           (chunks * sum_values > MAX_SUM_VALUES || tiles < chunks * MIN_TILES))
+        chunks /= 2;
+    if (chunks < MIN_CHUNKS) chunks = 1;
+    task->tiling = tiling_of(task->shape, chunks > 1 ? FEW_TILES : SHARED_TILES);
+    task->chunk = (tiles + chunks - 1) / chunks;
+    task->chunks = (tiles + task->chunk - 1) / task->chunk;
+}
+
 void KERNEL(conv2d_weight_gradient_winograd)(const ConvShape *s, const float *x, const float *dy,
                                              float *dweight)
 {
-    GradientTask task = {.shape = s, .tiling = tiling_of(s, GRADIENT_TILES), .x = x, .dy = dy};
-    int64_t in_plane = plane_of(&task.tiling, s->in_channels);
-    int64_t out_plane = plane_of(&task.tiling, s->out_channels);
-    int64_t sums = weight_plane(s->in_channels, s->out_channels);
-    int64_t frequencies = frequencies_of(s);
-    task.inputs = scratch(-1, frequencies * (in_plane + out_plane + sums) * 4);
-    task.gradients = task.inputs + frequencies * in_plane;
-    task.sums = task.gradients + frequencies * out_plane;
-    for (; task.first < task.tiling.tiles; task.first += task.count) {
-        task.count = tile_min(GRADIENT_TILES, task.tiling.tiles - task.first);
-        parallel_for((task.count + FEW_TILES - 1) / FEW_TILES, gradient_block_spectra, &task);
-        parallel_for(frequencies * (s->in_channels / PANEL_WIDTH), gradient_plane, &task);
+    const int kernel = (int)s->kernel_height;
+    const int64_t values = frequencies_of(s) * weight_plane(s->in_channels, s->out_channels);
+    GradientTask task = {.shape = s, .x = x, .dy = dy};
+    plan_chunks(&task, values);
+    const bool shared = task.chunks == 1;
+    task.sums = scratch(-1, (task.chunks * values + (shared ? spectra_count(&task) : 0)) * 4);
+    if (shared) {
+        task.spectra = task.sums + values;
+        chunk_gradient(&task, 0, -1);
+    } else {
+        parallel_for(task.chunks, chunk_gradient, &task);
+        KERNEL(add_parts)(values, task.chunks, task.sums, task.sums);
     }
-    int kernel = (int)s->kernel_height;
     parallel_for(s->in_channels, weights_from_spectra,
                  &(WeightTask){kernel, s->in_channels, s->out_channels, task.sums, dweight});
 }
