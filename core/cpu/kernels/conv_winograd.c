@@ -276,6 +276,10 @@ static void start_images(const ImageTask *task, Images images, int64_t first_cha
     const int64_t pixels = images.height * images.width;
     const size_t bytes = (size_t)images.part * sizeof(float);
     float *to = task->to + first_image * pixels * images.channels + first_channel;
+    if (!task->bias && images.part == images.channels) {
+        memset(to, 0, (size_t)(count * pixels) * bytes);
+        return;
+    }
     for (int64_t i = 0; i < count * pixels; i++, to += images.channels)
         if (task->bias)
             memcpy(to, task->bias + first_channel, bytes);
