@@ -32,6 +32,7 @@ typedef struct Tensor {
     struct Gradient *gradient; // the tape's own account of grad
     bool frozen;        // persistent: its values stay, so operators may keep what they make of them
     float *prepared[2]; // a frozen weight for conv2d, for its input gradient; NULL: not yet made
+    int64_t prepared_count[2]; // floats of it
 } Tensor;
 
 // Persistent tensors, zero-filled, in the program's own memory.

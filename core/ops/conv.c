@@ -156,8 +156,11 @@ static const float *prepared_weight(const Kernels *kernels, const ConvShape *sha
 {
     int64_t count = kernels->conv2d_prepared_count(shape);
     float **prepared = &weight->prepared[input_gradient];
+    if (count > 0 && *prepared && weight->prepared_count[input_gradient] != count)
+        tensor_freeze(weight, true); // forgets what was made for images of another size
     if (count > 0 && !*prepared) {
         *prepared = allocate_pages((unsigned long long)count * sizeof(float));
+        weight->prepared_count[input_gradient] = count;
         kernels->conv2d_prepare(shape, input_gradient, weight->data, *prepared);
     }
     return count > 0 ? *prepared : NULL;

@@ -19,6 +19,7 @@ typedef struct Case {
 static const Case cases[] = {
     {"3x3 by Winograd", 16, 8, 32, 64, 3, 1, true},
     {"3x3 by Winograd's columns", 64, 4, 192, 224, 3, 1, true},
+    {"3x3 by Winograd, 2x2 results", 64, 2, 64, 32, 3, 1, true},
     {"5x5 by Winograd", 17, 7, 64, 32, 5, 1, true},
     {"3x3 by Winograd, no relu", 16, 9, 32, 32, 3, 1, false},
     {"stride 2", 5, 9, 16, 24, 3, 2, true},
@@ -196,6 +197,30 @@ static void a_thawed_weight_is_prepared_afresh(void)
     layer_free(&l);
 }
 
+// Images of 8x8, then of 2x2, whose tiles have other spectra, then of 8x8 again.
+static void images_of_another_size_get_their_own_weights(void)
+{
+    Layer large = layer_of(&cases[0]);
+    Case few = cases[0];
+    few.batch = 64;
+    few.size = 2;
+    Layer small = layer_of(&few);
+    Layer *turns[] = {&large, &small, &large};
+    tensor_free(small.weight);
+    small.weight = large.weight;
+    for (int i = 0; i < 3; i++) {
+        int64_t count;
+        float *wanted = run(cpu_kernels(), turns[i], false, true, &count);
+        float *got = run(cpu_kernels(), turns[i], true, true, &count);
+        check(error_of(count, got, wanted) < TOLERANCE, "turn %d: other images' weights", i);
+        free(wanted);
+        free(got);
+    }
+    small.weight = NULL;
+    layer_free(&small);
+    layer_free(&large);
+}
+
 int main(int argc, char **argv)
 {
     static const Test tests[] = {
@@ -203,6 +228,8 @@ int main(int argc, char **argv)
         {"all_instruction_sets_have_the_same_bits", all_instruction_sets_have_the_same_bits},
         {"an_addend_in_the_same_pass_is_the_sum", an_addend_in_the_same_pass_is_the_sum},
         {"a_thawed_weight_is_prepared_afresh", a_thawed_weight_is_prepared_afresh},
+        {"images_of_another_size_get_their_own_weights",
+         images_of_another_size_get_their_own_weights},
     };
     return TESTS_RUN(tests);
 }

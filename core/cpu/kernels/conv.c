@@ -2,6 +2,7 @@
 // by what the transforms cost, else direct. By the shape alone: the choice changes the last bits.
 #include "core/cpu/kernels/conv.h"
 #include "core/cpu/kernels/ranges.h"
+#include "core/cpu/kernels/winograd_tiles.h"
 #include "core/cpu/vmath.h"
 
 // With fewer images or tiles of results, the transform of the weights (36 values for each 9, 64 for
@@ -10,14 +11,13 @@ enum { LEAST_IMAGES = 16, LEAST_TILES = 64 };
 
 static bool winograd_pays(const ConvShape *s)
 {
-    const int64_t kernel = s->kernel_height, points = kernel + WINOGRAD_OUT - 1;
-    const int64_t rows = (s->out_height + WINOGRAD_OUT - 1) / WINOGRAD_OUT;
-    const int64_t columns = (s->out_width + WINOGRAD_OUT - 1) / WINOGRAD_OUT;
+    const int64_t kernel = s->kernel_height;
+    const Tiling t = tiling_of(s, 1);
     return (kernel == 3 || kernel == 5) && s->kernel_width == kernel && s->stride == 1 &&
            s->dilation == 1 && s->in_channels % WINOGRAD_CHANNELS == 0 &&
            s->out_channels % WINOGRAD_CHANNELS == 0 && s->batch >= LEAST_IMAGES &&
-           s->batch * rows * columns >= LEAST_TILES &&
-           rows * columns * points * points < s->out_height * s->out_width * kernel * kernel;
+           t.tiles >= LEAST_TILES &&
+           t.rows * t.columns * frequencies_of(&t) < s->out_height * s->out_width * kernel * kernel;
 }
 
 // ---- what follows a direct convolution ----

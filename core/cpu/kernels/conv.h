@@ -72,7 +72,7 @@ void KERNEL(conv2d_weight_norms)(const ConvShape *shape, const float *x, const f
 // multiples of WINOGRAD_CHANNELS.
 // The weights' spectra are made of `weight` unless they are given as `prepared`. Of the input
 // gradient, y is read where after has a relu, and bias is over in_channels.
-enum { WINOGRAD_CHANNELS = 32, WINOGRAD_OUT = 4 };
+enum { WINOGRAD_CHANNELS = 32 };
 int64_t KERNEL(winograd_prepared_count)(const ConvShape *shape);
 void KERNEL(winograd_prepare)(const ConvShape *shape, bool input_gradient, const float *weight,
                               float *prepared);

@@ -1,6 +1,6 @@
 // 3x3 and 5x5 convolution with stride 1 by Winograd's minimal filtering (winograd.h): forward and
-// input gradient. Images are cut into tiles of 4x4 results. A block of tiles is transformed
-// ("spectra": 36 or 64 planes, plane f holding value f of every tile and channel), each plane is a
+// input gradient. Images are cut into tiles of 4x4 or 2x2 results. A block of tiles is transformed
+// ("spectra": 16, 36 or 64 planes, plane f holding value f of every tile and channel), each plane is a
 // matrix product over channels, the products are transformed back. A block's planes stay in the
 // second-level cache; what limits is the product, at a quarter (5x5: 0.16) of the multiplications.
 #include "core/cpu/kernels/conv.h"
@@ -62,19 +62,21 @@ ALWAYS_INLINE void values_of_tiles(Transform *transform, const int points, const
 static void write_outputs(const Tiling *t, Images images, int64_t first, int64_t count,
                           const float *products, const ConvAfter *after, float *y)
 {
-    if (t->points == 6)
-        values_of_tiles(output_transform6, 6, WINOGRAD_OUT, after, t, images, 0, first, count,
-                        products, y);
+    if (t->points == 4)
+        values_of_tiles(output_transform4, 4, 2, after, t, images, 0, first, count, products, y);
+    else if (t->points == 6)
+        values_of_tiles(output_transform6, 6, 4, after, t, images, 0, first, count, products, y);
     else
-        values_of_tiles(output_transform8, 8, WINOGRAD_OUT, after, t, images, 0, first, count,
-                        products, y);
+        values_of_tiles(output_transform8, 8, 4, after, t, images, 0, first, count, products, y);
 }
 
 // dx += B products B^T
 static void add_input_gradients(const Tiling *t, Images images, int64_t padding, int64_t first,
                                 int64_t count, const float *products, float *dx)
 {
-    if (t->points == 6)
+    if (t->points == 4)
+        values_of_tiles(input_adjoint4, 4, 4, NULL, t, images, padding, first, count, products, dx);
+    else if (t->points == 6)
         values_of_tiles(input_adjoint6, 6, 6, NULL, t, images, padding, first, count, products, dx);
     else
         values_of_tiles(input_adjoint8, 8, 8, NULL, t, images, padding, first, count, products, dx);
@@ -83,13 +85,15 @@ static void add_input_gradients(const Tiling *t, Images images, int64_t padding,
 // ---- the weights' spectra ----
 
 // G g G^T of `columns` weights of each tap that lie in a row at `from`, taps `tap` apart.
-static void row_spectra(int kernel, int64_t tap, const float *from, int64_t columns, int64_t rows,
+static void row_spectra(int points, int64_t tap, const float *from, int64_t columns, int64_t rows,
                         int64_t row, float *spectra)
 {
     const int64_t plane = weight_plane(rows, columns);
     for (int64_t c = 0; c < columns; c += LANES) {
         float *to = spectra + weight_place(rows, row, c);
-        if (kernel == 3)
+        if (points == 4)
+            transform_planes(weight_transform4, 3, 4, tap, from + c, plane, to);
+        else if (points == 6)
             transform_planes(weight_transform6, 3, 6, tap, from + c, plane, to);
         else
             transform_planes(weight_transform8, 5, 8, tap, from + c, plane, to);
@@ -100,7 +104,7 @@ static void weight_spectra(void *context, int64_t row, int thread)
 {
     (void)thread;
     const WeightTask *task = context;
-    row_spectra(task->kernel, task->rows * task->columns, task->from + row * task->columns,
+    row_spectra(task->points, task->rows * task->columns, task->from + row * task->columns,
                 task->columns, task->rows, row, task->to);
 }
 
@@ -117,7 +121,8 @@ static void transpose_weights(void *context, int64_t number, int thread)
 
 int64_t KERNEL(winograd_prepared_count)(const ConvShape *s)
 {
-    return frequencies_of(s) * weight_plane(s->in_channels, s->out_channels);
+    const Tiling t = tiling_of(s, 1);
+    return frequencies_of(&t) * weight_plane(s->in_channels, s->out_channels);
 }
 
 static int64_t turned_count(const ConvShape *s)
@@ -130,12 +135,12 @@ static int64_t turned_count(const ConvShape *s)
 static WeightTask product_weights(const ConvShape *s, bool input_gradient, const float *weight,
                                   float *turned)
 {
-    int kernel = (int)s->kernel_height;
+    const int points = tiling_of(s, 1).points;
     int64_t taps = s->kernel_height * s->kernel_width, in = s->in_channels, out = s->out_channels;
-    if (!input_gradient) return (WeightTask){kernel, in, out, weight, NULL};
+    if (!input_gradient) return (WeightTask){points, in, out, weight, NULL};
     parallel_for(taps * (in / PANEL_WIDTH), transpose_weights,
-                 &(WeightTask){kernel, in, out, weight, turned});
-    return (WeightTask){kernel, out, in, turned, NULL};
+                 &(WeightTask){points, in, out, weight, turned});
+    return (WeightTask){points, out, in, turned, NULL};
 }
 
 static void make_spectra(const ConvShape *s, bool input_gradient, const float *weight,
@@ -211,7 +216,7 @@ static void multiply_plane(const Product *p, int64_t f)
 
 static void multiply_planes(const Product *p)
 {
-    for (int64_t f = 0; f < p->tiling->points * p->tiling->points; f++) multiply_plane(p, f);
+    for (int64_t f = 0; f < frequencies_of(p->tiling); f++) multiply_plane(p, f);
 }
 
 // ---- forward and input gradient, blocks of tiles ----
@@ -292,7 +297,7 @@ static void results_of_block(const ImageTask *task, int64_t first, int64_t count
 {
     const Tiling *t = &task->tiling;
     const int64_t rows = task->weights.rows, columns = task->weights.columns;
-    const int64_t frequencies = frequencies_of(task->shape);
+    const int64_t frequencies = frequencies_of(t);
     float *inputs = scratch(thread, frequencies * (plane_of(t, rows) + plane_of(t, columns)) * 4);
     float *products = inputs + frequencies * plane_of(t, rows);
     image_spectra(task, first, count, inputs);
@@ -371,7 +376,7 @@ static void add_piece(const ImageTask *task, Product product, int64_t row, int64
         product.weights_panel = w->rows * PANEL_WIDTH;
     } else {
         for (int64_t r = 0; r < product.rows; r++)
-            row_spectra(w->kernel, w->rows * w->columns, w->from + (row + r) * w->columns + column,
+            row_spectra(w->points, w->rows * w->columns, w->from + (row + r) * w->columns + column,
                         product.columns, product.rows, r, piece);
         product.weights = piece;
         product.weights_plane = weight_plane(product.rows, product.columns);
@@ -386,7 +391,7 @@ static void results_of_columns(void *context, int64_t number, int thread)
     const Tiling *t = &task->tiling;
     const int64_t column = number * TASK_COLUMNS, rows = task->weights.rows;
     const int64_t columns = tile_min(TASK_COLUMNS, task->weights.columns - column);
-    const int64_t frequencies = frequencies_of(task->shape);
+    const int64_t frequencies = frequencies_of(t);
     float *products = scratch(
         thread, frequencies * (plane_of(t, columns) + weight_plane(PIECE_ROWS, columns)) * 4);
     float *piece = products + frequencies * plane_of(t, columns);
@@ -409,7 +414,8 @@ static void run_columns(ImageTask *task, const float *weight, const float *prepa
     const ConvShape *s = task->shape;
     const Tiling all = tiling_of(s, 1);
     task->tiling = tiling_of(s, all.tiles);
-    int64_t count = frequencies_of(s) * plane_of(&task->tiling, images_from(task).channels);
+    int64_t count =
+        frequencies_of(&task->tiling) * plane_of(&task->tiling, images_from(task).channels);
     task->from_spectra = scratch(-1, (count + turned_count(s)) * 4);
     task->spectra = prepared;
     if (!prepared)

@@ -25,7 +25,9 @@ static void weights_from_spectra(void *context, int64_t row, int thread)
     for (int64_t c = 0; c < task->columns; c += LANES) {
         const float *from = task->from + weight_place(task->rows, row, c);
         float *to = task->to + row * task->columns + c;
-        if (task->kernel == 3)
+        if (task->points == 4)
+            transform_planes(weight_adjoint4, 4, 3, plane, from, tap, to);
+        else if (task->points == 6)
             transform_planes(weight_adjoint6, 6, 3, plane, from, tap, to);
         else
             transform_planes(weight_adjoint8, 8, 5, plane, from, tap, to);
@@ -96,7 +98,7 @@ static void block_plane(void *context, int64_t number, int thread)
 static int64_t spectra_count(const GradientTask *task)
 {
     const ConvShape *s = task->shape;
-    return frequencies_of(s) *
+    return frequencies_of(&task->tiling) *
            (plane_of(&task->tiling, s->in_channels) + plane_of(&task->tiling, s->out_channels));
 }
 
@@ -107,7 +109,7 @@ static void chunk_gradient(void *context, int64_t number, int thread)
     const GradientTask *task = context;
     const ConvShape *s = task->shape;
     const Tiling *t = &task->tiling;
-    const int64_t frequencies = frequencies_of(s), first = number * task->chunk;
+    const int64_t frequencies = frequencies_of(t), first = number * task->chunk;
     const int64_t end = tile_min(first + task->chunk, t->tiles);
     float *inputs = task->spectra ? task->spectra : scratch(thread, spectra_count(task) * 4);
     GradientBlock block = {.task = task,
@@ -140,8 +142,7 @@ static void plan_chunks(GradientTask *task, int64_t sum_values)
 void KERNEL(conv2d_weight_gradient_winograd)(const ConvShape *s, const float *x, const float *dy,
                                              float *dweight)
 {
-    const int kernel = (int)s->kernel_height;
-    const int64_t values = frequencies_of(s) * weight_plane(s->in_channels, s->out_channels);
+    const int64_t values = KERNEL(winograd_prepared_count)(s);
     GradientTask task = {.shape = s, .x = x, .dy = dy};
     plan_chunks(&task, values);
     const bool shared = task.chunks == 1;
@@ -153,6 +154,7 @@ void KERNEL(conv2d_weight_gradient_winograd)(const ConvShape *s, const float *x,
         parallel_for(task.chunks, chunk_gradient, &task);
         KERNEL(add_parts)(values, task.chunks, task.sums, task.sums);
     }
-    parallel_for(s->in_channels, weights_from_spectra,
-                 &(WeightTask){kernel, s->in_channels, s->out_channels, task.sums, dweight});
+    parallel_for(
+        s->in_channels, weights_from_spectra,
+        &(WeightTask){task.tiling.points, s->in_channels, s->out_channels, task.sums, dweight});
 }

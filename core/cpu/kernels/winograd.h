@@ -1,8 +1,8 @@
 // Winograd's minimal filtering (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks",
-// 2016). From n x n values d come 4x4 results of a 3x3 correlation, F(4x4, 3x3), n = 6, over the
-// points 0, 1, -1, 2, -2 and infinity, or of a 5x5 one, F(4x4, 5x5), n = 8, with 1/2 and -1/2 as
-// well: 36 multiplications in the place of 144, 64 in that of 400. For one tile of results y and
-// weights g,
+// 2016). From n x n values d come 2x2 results of a 3x3 correlation, F(2x2, 3x3), n = 4, over the
+// points 0, 1, -1 and infinity; or 4x4, F(4x4, 3x3), n = 6, with 2 and -2 as well; or 4x4 of a 5x5
+// correlation, F(4x4, 5x5), n = 8, with 1/2 and -1/2 as well: 16 multiplications in the place of 36,
+// 36 of 144, 64 of 400. For one tile of results y and weights g,
 //     y  = A^T [ (G g G^T) . (B^T d B) ] A,
 // where . multiplies element by element. It is linear in d and in g, so the gradients are adjoints:
 //     dd = B [ (G g G^T) . (A dy A^T) ] B^T,     dg = G^T [ (A dy A^T) . (B^T d B) ] G.
@@ -39,6 +39,57 @@ typedef Vector Line[MOST_POINTS];
 typedef void Transform(const Vector *x, Vector *y);
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+// ---- four points: a 3x3 kernel, 2x2 results ----
+
+ALWAYS_INLINE void input_transform4(const Vector *d, Vector *y) // B^T d
+{
+    y[0] = d[2] - d[0];
+    y[1] = d[1] + d[2];
+    y[2] = d[2] - d[1];
+    y[3] = d[3] - d[1];
+}
+
+ALWAYS_INLINE void input_adjoint4(const Vector *x, Vector *dd) // B x
+{
+    dd[0] = -x[0];
+    dd[1] = (x[1] - x[2]) - x[3];
+    dd[2] = x[0] + (x[1] + x[2]);
+    dd[3] = x[3];
+}
+
+ALWAYS_INLINE void weight_transform4(const Vector *g, Vector *y) // G g
+{
+    const Vector half = splat(0.5f);
+    Vector even = half * (g[0] + g[2]), odd = half * g[1];
+    y[0] = -g[0];
+    y[1] = even + odd;
+    y[2] = even - odd;
+    y[3] = g[2];
+}
+
+ALWAYS_INLINE void weight_adjoint4(const Vector *x, Vector *dg) // G^T x
+{
+    const Vector half = splat(0.5f);
+    Vector even = half * (x[1] + x[2]);
+    dg[0] = even - x[0];
+    dg[1] = half * (x[1] - x[2]);
+    dg[2] = even + x[3];
+}
+
+ALWAYS_INLINE void output_transform4(const Vector *m, Vector *y) // A^T m
+{
+    y[0] = m[0] + (m[1] + m[2]);
+    y[1] = (m[1] - m[2]) + m[3];
+}
+
+ALWAYS_INLINE void output_adjoint4(const Vector *dy, Vector *x) // A dy
+{
+    x[0] = dy[0];
+    x[1] = dy[0] + dy[1];
+    x[2] = dy[0] - dy[1];
+    x[3] = dy[1];
+}
 
 // ---- six points: a 3x3 kernel ----
 

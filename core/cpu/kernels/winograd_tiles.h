@@ -1,6 +1,6 @@
 // What forward, input gradient and weight gradient of Winograd's convolutions share: images cut into
-// tiles of 4x4 results, the tiles' spectra (36 or 64 planes, plane f holding value f of every tile
-// and channel) and where the weights' spectra lie.
+// tiles of 4x4 or 2x2 results, the tiles' spectra (16, 36 or 64 planes, plane f holding value f of
+// every tile and channel) and where the weights' spectra lie.
 #ifndef SIEVE_CORE_CPU_KERNELS_WINOGRAD_TILES_H
 #define SIEVE_CORE_CPU_KERNELS_WINOGRAD_TILES_H
 
@@ -15,30 +15,34 @@ enum {
 
 // Spectra are [frequency][panel of channels][tile][PANEL_WIDTH].
 typedef struct Tiling {
-    int points;            // 6 for a 3x3 kernel, 8 for a 5x5 one
+    int out, points;       // a tile has out x out results and points x points frequencies
     int64_t rows, columns; // tiles of one image
     int64_t tiles;         // of all images
     int64_t block, blocks; // tiles per block
 } Tiling;
 
-static inline int points_of(const ConvShape *s)
+static inline Tiling tiling_by(const ConvShape *s, int out, int64_t block)
 {
-    return (int)s->kernel_height + WINOGRAD_OUT - 1;
-}
-
-static inline int frequencies_of(const ConvShape *s)
-{
-    return points_of(s) * points_of(s);
-}
-
-static inline Tiling tiling_of(const ConvShape *s, int64_t block)
-{
-    Tiling t = {.points = points_of(s), .block = block};
-    t.rows = (s->out_height + WINOGRAD_OUT - 1) / WINOGRAD_OUT;
-    t.columns = (s->out_width + WINOGRAD_OUT - 1) / WINOGRAD_OUT;
+    Tiling t = {.out = out, .points = (int)s->kernel_height + out - 1, .block = block};
+    t.rows = (s->out_height + out - 1) / out;
+    t.columns = (s->out_width + out - 1) / out;
     t.tiles = s->batch * t.rows * t.columns;
     t.blocks = (t.tiles + t.block - 1) / t.block;
     return t;
+}
+
+static inline int64_t frequencies_of(const Tiling *t)
+{
+    return t->points * t->points;
+}
+
+// Tiles of 4x4 results, or for a 3x3 kernel of 2x2 where that takes fewer multiplications.
+static inline Tiling tiling_of(const ConvShape *s, int64_t block)
+{
+    const Tiling large = tiling_by(s, 4, block), small = tiling_by(s, 2, block);
+    bool takes_small = s->kernel_height == 3 &&
+                       small.tiles * frequencies_of(&small) < large.tiles * frequencies_of(&large);
+    return takes_small ? small : large;
 }
 
 static inline int64_t plane_of(const Tiling *t, int64_t channels)
@@ -62,8 +66,8 @@ static inline void tile_offsets(const Tiling *t, Images images, int size, int64_
                                 int64_t tile, int64_t *offset)
 {
     int64_t image = tile / (t->rows * t->columns), in_image = tile % (t->rows * t->columns);
-    int64_t top = in_image / t->columns * WINOGRAD_OUT - padding;
-    int64_t left = in_image % t->columns * WINOGRAD_OUT - padding;
+    int64_t top = in_image / t->columns * t->out - padding;
+    int64_t left = in_image % t->columns * t->out - padding;
     for (int64_t y = top; y < top + size; y++)
         for (int64_t x = left; x < left + size; x++) {
             bool outside = y < 0 || y >= images.height || x < 0 || x >= images.width;
@@ -152,12 +156,14 @@ static inline Images outputs_of(const ConvShape *s)
 static inline void input_spectra(const Tiling *t, const ConvShape *s, int64_t first, int64_t count,
                                  const float *x, float *spectra)
 {
-    if (t->points == 6)
-        transform_tiles(input_transform6, 6, 6, t, inputs_of(s), s->padding, first, count, NULL, x,
-                        spectra);
+    const Images images = inputs_of(s);
+    const int64_t padding = s->padding;
+    if (t->points == 4)
+        transform_tiles(input_transform4, 4, 4, t, images, padding, first, count, NULL, x, spectra);
+    else if (t->points == 6)
+        transform_tiles(input_transform6, 6, 6, t, images, padding, first, count, NULL, x, spectra);
     else
-        transform_tiles(input_transform8, 8, 8, t, inputs_of(s), s->padding, first, count, NULL, x,
-                        spectra);
+        transform_tiles(input_transform8, 8, 8, t, images, padding, first, count, NULL, x, spectra);
 }
 
 // A dy A^T, or A (what `how` makes of dy) A^T
@@ -166,22 +172,21 @@ static inline void gradient_spectra(const Tiling *t, const ConvShape *s, int64_t
                                     float *spectra)
 {
     const Images images = outputs_of(s);
-    if (t->points == 8)
-        transform_tiles(output_adjoint8, WINOGRAD_OUT, 8, t, images, 0, first, count, how, dy,
-                        spectra);
+    if (t->points == 4)
+        transform_tiles(output_adjoint4, 2, 4, t, images, 0, first, count, how, dy, spectra);
+    else if (t->points == 8)
+        transform_tiles(output_adjoint8, 4, 8, t, images, 0, first, count, how, dy, spectra);
     else if (how->scale || how->y)
-        transform_tiles(output_adjoint6, WINOGRAD_OUT, 6, t, images, 0, first, count, how, dy,
-                        spectra);
+        transform_tiles(output_adjoint6, 4, 6, t, images, 0, first, count, how, dy, spectra);
     else
-        transform_tiles(output_adjoint6, WINOGRAD_OUT, 6, t, images, 0, first, count, NULL, dy,
-                        spectra);
+        transform_tiles(output_adjoint6, 4, 6, t, images, 0, first, count, NULL, dy, spectra);
 }
 
 // ---- the weights' spectra: [frequency][panel of columns][row][PANEL_WIDTH] ----
 
 // Rows are in channels and columns out channels; for the input gradient the other way round.
 typedef struct WeightTask {
-    int kernel;
+    int points;
     int64_t rows, columns;
     const float *from; // [kernel * kernel][rows][columns], or spectra
     float *to;
