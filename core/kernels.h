@@ -171,8 +171,8 @@ typedef struct Kernels {
     void (*conv2d_weight_norms)(const ConvShape *shape, const float *x, const float *dy,
                                 float *squares);
     // Convolution with frozen weights. prepared: what conv2d_prepare made of them, once, for this
-    // direction (conv2d_prepared_count floats), or NULL. The input gradient reads y where there is
-    // a relu, and may overwrite dy.
+    // direction (conv2d_prepared_count floats, another number for images with other tiles), or NULL.
+    // The input gradient reads y where there is a relu, and may overwrite dy.
     int64_t (*conv2d_prepared_count)(const ConvShape *shape); // 0: weights are best as they are
     void (*conv2d_prepare)(const ConvShape *shape, bool input_gradient, const float *weight,
                            float *prepared);

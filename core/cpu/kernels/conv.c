@@ -5,8 +5,8 @@
 #include "core/cpu/kernels/winograd_tiles.h"
 #include "core/cpu/vmath.h"
 
-// With fewer images or tiles of results, the transform of the weights (36 values for each 9, 64 for
-// each 25) costs more than is saved.
+// With fewer images or tiles of results, the transform of the weights (16 or 36 values for each
+// 9, 64 for each 25) costs more than is saved.
 enum { LEAST_IMAGES = 16, LEAST_TILES = 64 };
 
 static bool winograd_pays(const ConvShape *s)

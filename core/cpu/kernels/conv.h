@@ -52,7 +52,8 @@ void KERNEL(conv2d_input_gradient_by_parts)(const ConvShape *shape, Gradients dy
 void KERNEL(conv2d_weight_gradient_direct)(const ConvShape *shape, const float *x, Gradients dy,
                                            float *dweight);
 
-// sum[i] = the i-th values of the parts, `count` apart, added in their order; sum may be `part`.
+// conv_direct_weight.c: sum[i] = the i-th values of the parts, `count` apart, added in their order;
+// sum may be `part`.
 void KERNEL(add_parts)(int64_t count, int64_t parts, const float *part, float *sum);
 
 // conv_pool.c: the kernels of that name, directly.

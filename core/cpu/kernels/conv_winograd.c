@@ -158,11 +158,9 @@ void KERNEL(winograd_prepare)(const ConvShape *s, bool input_gradient, const flo
     make_spectra(s, input_gradient, weight, turned, prepared);
 }
 
-// The prepared weights, or spectra made for this once.
-static const float *spectra_of(const ConvShape *s, bool input_gradient, const float *weight,
-                               const float *prepared)
+// Spectra made for this once, in scratch memory.
+static const float *spectra_of(const ConvShape *s, bool input_gradient, const float *weight)
 {
-    if (prepared) return prepared;
     int64_t count = KERNEL(winograd_prepared_count)(s);
     float *spectra = scratch(-1, (count + turned_count(s)) * 4);
     make_spectra(s, input_gradient, weight, spectra + count, spectra);
@@ -177,9 +175,9 @@ typedef struct Product {
     const Tiling *tiling;
     int64_t tiles, rows, columns;
     const float *inputs;
-    int64_t inputs_plane; // from a plane to the next
-    const float *weights;
-    int64_t weights_plane, weights_panel; // from a panel of columns to the next
+    int64_t inputs_plane;                  // from a plane to the next
+    const float *weights;                  // where they begin in the spectra of
+    int64_t weights_rows, weights_columns; // so many
     bool accumulate;
     float *products;
 } Product;
@@ -188,7 +186,7 @@ static void multiply_plane(const Product *p, int64_t f)
 {
     const Tiling *t = p->tiling;
     const float *inputs = p->inputs + f * p->inputs_plane;
-    const float *weights = p->weights + f * p->weights_plane;
+    const float *weights = p->weights + f * weight_plane(p->weights_rows, p->weights_columns);
     float *products = p->products + f * plane_of(t, p->columns);
     int64_t run[RUNS_PER_PASS], runs = p->rows / PANEL_WIDTH;
     const TileSteps steps = tile_steps(PANEL_WIDTH);
@@ -197,8 +195,7 @@ static void multiply_plane(const Product *p, int64_t f)
         for (int64_t column = 0; column < p->columns; column += TILE_COLUMNS) {
             Tile tile = {.a_row = steps.at,
                          .c_row = steps.at,
-                         .b = weights + column / PANEL_WIDTH * p->weights_panel +
-                              pass * PANEL_WIDTH * PANEL_WIDTH + column % PANEL_WIDTH,
+                         .b = weights + weight_place(p->weights_rows, pass * PANEL_WIDTH, column),
                          .accumulate = p->accumulate || pass > 0,
                          .columns = TILE_COLUMNS,
                          .run_count = tile_min(RUNS_PER_PASS, runs - pass),
@@ -230,16 +227,11 @@ typedef struct ImageTask {
     float *to;
     Reading reading;      // input gradient: of dy
     const float *bias;    // input gradient: what dx starts at
-    const float *spectra; // the weights', or NULL: each task makes its own of
+    const float *spectra; // the weights', prepared or made first; NULL: each task makes its own of
     WeightTask weights;
     int64_t group;       // blocks, input gradient: images of a task
     float *from_spectra; // columns: all images'
 } ImageTask;
-
-static Images images_from(const ImageTask *task)
-{
-    return task->input_gradient ? outputs_of(task->shape) : inputs_of(task->shape);
-}
 
 static Images images_to(const ImageTask *task)
 {
@@ -308,8 +300,8 @@ static void results_of_block(const ImageTask *task, int64_t first, int64_t count
                                .inputs = inputs,
                                .inputs_plane = plane_of(t, rows),
                                .weights = task->spectra,
-                               .weights_plane = weight_plane(rows, columns),
-                               .weights_panel = rows * PANEL_WIDTH,
+                               .weights_rows = rows,
+                               .weights_columns = columns,
                                .products = products});
     write_results(task, images_to(task), 0, first, count, products);
 }
@@ -335,12 +327,16 @@ static void input_gradient_group(void *context, int64_t number, int thread)
         results_of_block(task, tile, tile_min(t->block, end - tile), thread);
 }
 
-static void run_blocks(ImageTask *task, const float *weight, const float *prepared)
+static bool has_many_weights(const ConvShape *s)
+{
+    return s->in_channels * s->out_channels >= LARGE;
+}
+
+static void run_blocks(ImageTask *task, const float *weight)
 {
     const ConvShape *s = task->shape;
-    const bool large = s->in_channels * s->out_channels >= LARGE;
-    task->tiling = tiling_of(s, large ? MANY_TILES : FEW_TILES);
-    task->spectra = spectra_of(s, task->input_gradient, weight, prepared);
+    task->tiling = tiling_of(s, has_many_weights(s) ? MANY_TILES : FEW_TILES);
+    if (!task->spectra) task->spectra = spectra_of(s, task->input_gradient, weight);
     int64_t tiles = task->tiling.rows * task->tiling.columns;
     task->group = (task->tiling.block + tiles - 1) / tiles;
     if (task->input_gradient)
@@ -372,15 +368,15 @@ static void add_piece(const ImageTask *task, Product product, int64_t row, int64
     product.accumulate = row > 0;
     if (task->spectra) {
         product.weights = task->spectra + weight_place(w->rows, row, column);
-        product.weights_plane = weight_plane(w->rows, w->columns);
-        product.weights_panel = w->rows * PANEL_WIDTH;
+        product.weights_rows = w->rows;
+        product.weights_columns = w->columns;
     } else {
         for (int64_t r = 0; r < product.rows; r++)
             row_spectra(w->points, w->rows * w->columns, w->from + (row + r) * w->columns + column,
                         product.columns, product.rows, r, piece);
         product.weights = piece;
-        product.weights_plane = weight_plane(product.rows, product.columns);
-        product.weights_panel = product.rows * PANEL_WIDTH;
+        product.weights_rows = product.rows;
+        product.weights_columns = product.columns;
     }
     multiply_planes(&product);
 }
@@ -409,38 +405,36 @@ static void results_of_columns(void *context, int64_t number, int thread)
     write_results(task, images, column, 0, t->tiles, products);
 }
 
-static void run_columns(ImageTask *task, const float *weight, const float *prepared)
+static void run_columns(ImageTask *task, const float *weight)
 {
     const ConvShape *s = task->shape;
-    const Tiling all = tiling_of(s, 1);
-    task->tiling = tiling_of(s, all.tiles);
-    int64_t count =
-        frequencies_of(&task->tiling) * plane_of(&task->tiling, images_from(task).channels);
+    const Tiling *t = &task->tiling;
+    task->tiling = tiling_of(s, tiling_of(s, 1).tiles);
+    int64_t count = frequencies_of(t) * plane_of(t, task->weights.rows);
     task->from_spectra = scratch(-1, (count + turned_count(s)) * 4);
-    task->spectra = prepared;
-    if (!prepared)
+    if (!task->spectra)
         task->weights =
             product_weights(s, task->input_gradient, weight, task->from_spectra + count);
-    parallel_for((all.tiles + FEW_TILES - 1) / FEW_TILES, part_spectra, task);
+    parallel_for((t->tiles + FEW_TILES - 1) / FEW_TILES, part_spectra, task);
     parallel_for((task->weights.columns + TASK_COLUMNS - 1) / TASK_COLUMNS, results_of_columns,
                  task);
 }
 
-static void run(ImageTask *task, const float *weight, const float *prepared)
+static void run(ImageTask *task, const float *weight)
 {
     const ConvShape *s = task->shape;
-    task->weights.rows = images_from(task).channels;
+    task->weights.rows = task->input_gradient ? s->out_channels : s->in_channels;
     task->weights.columns = images_to(task).channels;
-    if (s->in_channels * s->out_channels >= LARGE && tiling_of(s, 1).tiles <= MOST_TILES)
-        run_columns(task, weight, prepared);
+    if (has_many_weights(s) && tiling_of(s, 1).tiles <= MOST_TILES)
+        run_columns(task, weight);
     else
-        run_blocks(task, weight, prepared);
+        run_blocks(task, weight);
 }
 
 void KERNEL(conv2d_winograd)(const ConvShape *s, const ConvAfter *after, const float *x,
                              const float *weight, const float *prepared, float *y)
 {
-    run(&(ImageTask){.shape = s, .after = after, .from = x, .to = y}, weight, prepared);
+    run(&(ImageTask){.shape = s, .after = after, .from = x, .to = y, .spectra = prepared}, weight);
 }
 
 void KERNEL(conv2d_input_gradient_winograd)(const ConvShape *s, const ConvAfter *after,
@@ -452,6 +446,7 @@ void KERNEL(conv2d_input_gradient_winograd)(const ConvShape *s, const ConvAfter 
                      .from = dy,
                      .to = dx,
                      .reading = {after->relu ? y : NULL, after->scale},
-                     .bias = bias},
-        weight, prepared);
+                     .bias = bias,
+                     .spectra = prepared},
+        weight);
 }
