@@ -38,12 +38,13 @@ bool figure_make(FigureKind kind, const char *name, const Options *options, Text
                  Error *error);
 
 // experiments/studies/
-DrawFigure figure_none_2;                // trojan_neurons.c
-DrawFigure figure_none_3;                // trigger_patterns.c
-DrawFigure figure_none_4, figure_none_5; // compromised_channels.c
-DrawFigure figure_none_6, figure_none_7; // decision_regions.c
-DrawFigure study_linearity;              // linearity.c
-DrawFigure study_hyperplane;             // hyperplane.c
-DrawFigure study_reset;                  // reset.c
+DrawFigure figure_none_2;                 // trojan_neurons.c
+DrawFigure figure_none_3, figure_none_10; // trigger_patterns.c
+DrawFigure figure_none_4, figure_none_5;  // compromised_channels.c
+DrawFigure figure_none_6, figure_none_7;  // decision_regions.c
+DrawFigure figure_none_8, figure_none_9;  // sensitivity.c
+DrawFigure study_linearity;               // linearity.c
+DrawFigure study_hyperplane;              // hyperplane.c
+DrawFigure study_reset;                   // reset.c
 
 #endif

@@ -1,8 +1,9 @@
 // NONE's reset: how much of a layer must go until the Trojan is gone, and does it stay away? The share
 // r1 of each layer's neurons with the greatest suspicion is cut (none.c): BA and ASR of what is left.
 // Then the rest is trained on, as NONE does, on the samples that are not stamped, all of them and no
-// other, so that no wrongly kept sample can bring the Trojan back: BA and ASR again. Suspicion is, once, NONE's gap, which sees the poisoned training set,
-// and once an oracle's, who knows the trigger: how far it moves the neuron,
+// other, so that no wrongly kept sample can bring the Trojan back: BA and ASR again. Suspicion is,
+// once, NONE's gap, which sees the poisoned training set, and once an oracle's, who knows the
+// trigger: how far it moves the neuron,
 //
 //   gap_n     max A_n(confident) - mean A_n(denied) - 3 sigma A_n(denied)
 //   oracle_n  mean over test images of |A_n(with the trigger) - A_n(without)|

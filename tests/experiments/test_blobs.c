@@ -132,7 +132,7 @@ static void figures_are_listed_and_unknown_names_are_a_sentence(void)
     check(figure_check(FIGURE_STUDY, "hyperplane", &options, &error) == 0, "%s", error.message);
     check(figure_check(FIGURE_OF_PAPER, "none/66", &options, &error) == 2, "none/66 is known");
     check(strcmp(error.message, "unknown figure 'none/66'; known: none/2, none/3, none/4, none/5, "
-                                "none/6, none/7") == 0,
+                                "none/6, none/7, none/8, none/9, none/10") == 0,
           "%s", error.message);
     check(figure_check(FIGURE_OF_PAPER, "none/4", &options, &error) == 0, "%s", error.message);
     options.model = "mnist-ia,lenet";

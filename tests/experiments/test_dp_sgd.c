@@ -67,6 +67,10 @@ static void figures_and_studies_are_listed(void)
     succeeded(o);
     check(strstr(files_left(), "none-3.png") && strstr(files_left(), "none-3.svg"), "%s",
           files_left());
+    o = run_sieve("figure none/10 --out o");
+    succeeded(o);
+    check(strstr(o.output, "20 x 20: signs") != NULL, "%s", o.output);
+    check(strstr(files_left(), "none-10.png") != NULL, "%s", files_left());
     o = run_sieve("figure none/77");
     check(o.status == 2 && strstr(o.errors, "unknown figure 'none/77'; known: none/2"), "%d: %s",
           o.status, o.errors);

@@ -1,5 +1,5 @@
-// Fig. 2, 4 and 5 of the NONE paper: what is said of the values that they show, and whole runs of the
-// program on a few drawn digits.
+// Fig. 2, 4, 5, 8 and 9 of the NONE paper: what is said of the values that they show, and whole runs
+// of the program on a few drawn digits.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +82,55 @@ static void trojan_neurons_are_drawn(void)
     clear_work();
 }
 
+// The row of an epoch in the table of none/8 or 9: BA and ASR of `count` values each.
+static void read_row(const char *output, int epoch, int count, double *figures)
+{
+    char start[32];
+    snprintf(start, sizeof start, "\n  %5d     ", epoch);
+    const char *row = strstr(output, start);
+    check(row != NULL, "no epoch %d: %s", epoch, output);
+    if (!row) return;
+    char *at = (char *)(uintptr_t)row + strlen(start);
+    for (int i = 0; i < 2 * count; i++) figures[i] = strtod(at, &at);
+}
+
+#define SOME                                                                              \
+    FEW " --train-images 1000 --set classifier.epochs=15 --set classifier.batch_size=16 " \
+        "--set classifier.learning_rate=0.02 --set none.epochs=2"
+
+// Each value's curve begins at its own reset and ends where its cell's result does.
+static void sensitivity_is_drawn(void)
+{
+    double reset[12] = {0}, end[12] = {0};
+    Outcome o = run_sieve("figure none/9 " SOME);
+    succeeded(o);
+    char *first = copy_string(o.output);
+    read_row(o.output, 0, 6, reset);
+    read_row(o.output, 2, 6, end);
+    check(!strstr(o.output, "\n      3     "), "%s", o.output);
+    check(reset[0] > reset[5], "BA with .5 %% reset %g, with 15 %% %g", reset[0], reset[5]);
+    check(left_behind("figures/none-9.svg") && left_behind("figures/none-9.png"), "%s",
+          files_left());
+    o = run_sieve("figure none/9 " SOME); // all six cells found finished
+    check(strcmp(first, o.output) == 0, "%s\nthen\n%s", first, o.output);
+    free(first);
+    o = run_sieve("run --attack badnets --defense none --json cell.json " SOME
+                  " --set badnets.trigger=2 --set badnets.size=5 --set badnets.rate=0.1"
+                  " --set none.curve_points=100000 --set none.reset=0.05");
+    succeeded(o);
+    Json *cell = read_result("cell.json");
+    check(fabs(json_get_number(cell, "BA", -1) - end[3]) < .006 &&
+              fabs(json_get_number(cell, "ASR", -1) - end[9]) < .006,
+          "%g %g, not those of the cell", end[3], end[9]);
+    json_free(cell);
+    o = run_sieve("figure none/8 " SOME); // the classifier is found finished
+    succeeded(o);
+    read_row(o.output, 0, 4, reset);
+    for (int i = 1; i < 4; i++)
+        check(reset[i] == reset[0] && reset[4 + i] == reset[4], "%s", o.output);
+    clear_work();
+}
+
 static void what_cannot_be_drawn_is_a_sentence(void)
 {
     Outcome o = run_sieve("figure none/4 --data mnist --data-dir nowhere");
@@ -90,6 +139,9 @@ static void what_cannot_be_drawn_is_a_sentence(void)
     check(o.status == 2 && strstr(o.errors, "vif.lambda2"), "%d: %s", o.status, o.errors);
     o = run_sieve("figure none/5 --model mlp,mnist-ia --train-images 50 --test-images 40");
     check(o.status == 1 && strstr(o.errors, "one model"), "%d: %s", o.status, o.errors);
+    o = run_sieve("figure none/8 --set none.learning_rate=1 --train-images 50 --test-images 40");
+    check(o.status == 1 && strstr(o.errors, "none.learning_rate=1: the figure compares"), "%d: %s",
+          o.status, o.errors);
     o = run_sieve("figure none/4 --model mnist-wanet --train-images 50 --test-images 40 --quiet "
                   "--set classifier.epochs=1");
     check(o.status == 1 && strstr(o.errors, "mnist-wanet"), "%d: %s", o.status, o.errors);
@@ -103,6 +155,7 @@ int main(int argc, char **argv)
         {"shares_and_means_are_those_of_the_values", shares_and_means_are_those_of_the_values},
         {"compromised_channels_are_drawn", compromised_channels_are_drawn},
         {"trojan_neurons_are_drawn", trojan_neurons_are_drawn},
+        {"sensitivity_is_drawn", sensitivity_is_drawn},
         {"what_cannot_be_drawn_is_a_sentence", what_cannot_be_drawn_is_a_sentence}};
     return TESTS_RUN(tests);
 }
