@@ -99,6 +99,7 @@ enum { ATTACK_MAX_NETWORKS = 2, ATTACK_MAX_CONSTANTS = 2 };
 
 struct Attack {
     const AttackMethod *method;
+    const char *data; // the data set's name
     int height, width, channels, classes;
     float mean[3], deviation[3]; // the data set's normalisation
     bool all_targets; // label y becomes (y + 1) mod classes; else every label becomes `target`

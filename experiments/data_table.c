@@ -45,15 +45,15 @@ static void print_row(Text *out, const PublishedData *row, int64_t samples)
     if (samples > 0) snprintf(count, sizeof count, "%lld", (long long)samples);
     text_append(out, "  %-12s %10s %10s %8s %8d %9s %6s   %-10s %s\n", row->name, size, row->size,
                 count, row->samples, classes, row->classes,
-                badnets_default_trigger(source->width, source->channels), row->trigger);
+                badnets_default_trigger(row->name, source->width, source->channels), row->trigger);
 }
 
 static void print_table(Text *out, const Results *results)
 {
     text_append(out,
                 "%s\nData sets (Wang et al., Table 8): input size, training samples (of the "
-                "classifiers that were\nrun), classes, default trigger of badnets (the static one "
-                "is --set badnets.trigger=2, natural\nTrojans --attack natural).\n\n",
+                "classifiers that were\nrun), classes, default trigger of badnets (natural "
+                "Trojans: --attack natural).\n\n",
                 data_table_name);
     text_append(out, "  %-12s %21s %17s %16s   %s\n", "data", "input size", "samples", "classes",
                 "trigger");

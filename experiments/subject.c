@@ -197,6 +197,7 @@ static bool create_attack(const Options *o, Subject *s, Error *error)
         return false;
     s->attack = (Attack){
         .method = method,
+        .data = s->source->name,
         .height = s->source->height,
         .width = s->source->width,
         .channels = s->source->channels,

@@ -2,8 +2,8 @@
 #ifndef SIEVE_EXPERIMENTS_ATTACKS_BADNETS_H
 #define SIEVE_EXPERIMENTS_ATTACKS_BADNETS_H
 
-// The trigger that images of this size get where none is asked for (badnets.trigger=0): "pixel",
-// "dynamic" or "watermark".
-const char *badnets_default_trigger(int width, int channels);
+// The trigger where none is asked for (badnets.trigger=0): the paper's for its data sets (Table 8),
+// for others one that suits images of this size; "pixel", "static", "dynamic" or "watermark".
+const char *badnets_default_trigger(const char *data, int width, int channels);
 
 #endif

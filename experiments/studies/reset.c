@@ -52,6 +52,7 @@ static Attack attack_with(const DataSource *source, uint64_t seed, const char *r
     const char *settings[] = {"badnets.size=3", rate};
     const AttackMethod *method = attack_method_find("badnets", &error);
     Attack attack = {.method = method,
+                     .data = source->name,
                      .height = source->height,
                      .width = source->width,
                      .channels = source->channels,

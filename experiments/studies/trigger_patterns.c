@@ -52,6 +52,7 @@ static Attack attack_with(const DataSource *source, const Kind *kind, uint64_t s
     const char *texts[SETTINGS] = {kind->settings[0], kind->settings[1]};
     Overrides overrides = {SETTINGS, texts};
     Attack attack = {.method = method,
+                     .data = source->name,
                      .height = source->height,
                      .width = source->width,
                      .channels = source->channels,

@@ -10,6 +10,7 @@ Attack attack_trial(const char *name, int side, int channels, uint64_t seed, con
     const AttackMethod *method = attack_method_find(name, NULL);
     Overrides overrides = {override ? 1 : 0, &override};
     Attack attack = {.method = method,
+                     .data = "trial",
                      .height = side,
                      .width = side,
                      .channels = channels,

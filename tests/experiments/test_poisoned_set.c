@@ -115,6 +115,33 @@ static void each_trigger_lies_where_it_should(void)
     }
 }
 
+// Table 8; and the settings of a result say which trigger it was.
+static void each_data_set_has_the_papers_trigger(void)
+{
+    static const struct {
+        const char *data;
+        int side, channels, trigger, size;
+    } expected[] = {{"mnist", 28, 1, 1, 1},
+                    {"gtsrb", 32, 3, 2, 3},
+                    {"cifar10", 32, 3, 3, 3},
+                    {"imagenet10", 224, 3, 4, 134}};
+    for (int i = 0; i < 4; i++) {
+        Attack attack = attack_trial("badnets", expected[i].side, expected[i].channels, 1, NULL);
+        Error error = {0};
+        attack.method->free(&attack);
+        attack.triggers = NULL;
+        json_set(attack.settings, "trigger", json_number(0));
+        json_set(attack.settings, "size", json_number(0));
+        attack.data = expected[i].data;
+        check(attack_create(&attack, &error), "%s", error.message);
+        check((int)setting(attack.settings, "trigger") == expected[i].trigger &&
+                  (int)setting(attack.settings, "size") == expected[i].size,
+              "%s: trigger %g of %g", attack.data, setting(attack.settings, "trigger"),
+              setting(attack.settings, "size"));
+        attack_free(&attack);
+    }
+}
+
 static void triggers_grow_and_those_too_large_are_refused(void)
 {
     for (int size = 1; size <= 20; size += 6) {
@@ -220,6 +247,7 @@ int main(int argc, char **argv)
         {"the_share_of_samples_is_exact_and_labels_follow",
          the_share_of_samples_is_exact_and_labels_follow},
         {"each_trigger_lies_where_it_should", each_trigger_lies_where_it_should},
+        {"each_data_set_has_the_papers_trigger", each_data_set_has_the_papers_trigger},
         {"triggers_grow_and_those_too_large_are_refused",
          triggers_grow_and_those_too_large_are_refused},
         {"the_folder_reads_back_as_it_was", the_folder_reads_back_as_it_was},

@@ -341,6 +341,7 @@ static int train_and_write(const char *name, const char *directory)
     Json *settings = settings_resolve(classifier_settings, "classifier", SCALE_QUICK,
                                       &(Overrides){2, overrides});
     Attack attack = {.method = method,
+                     .data = "digits",
                      .height = 28,
                      .width = 28,
                      .channels = 1,
