@@ -14,6 +14,7 @@ int command_figure(const Options *options);
 int command_study(const Options *options);
 int command_poison(const Options *options);
 int command_ops(const Options *options);
+int command_methods(const Options *options);
 int command_data(const Options *options);
 int command_image(const Options *options);
 

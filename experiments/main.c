@@ -21,6 +21,9 @@ static const Command commands[] = {
      "only the classifier (attack none: benign)", FOR_TRAIN, command_train},
     {"report", "report DIR [-o FILE]", "the results below DIR as one self-contained report.html",
      FOR_REPORT, command_report},
+    {"methods", "methods [NAME]",
+     "the attacks and defenses, and the settings of each that --set takes", FOR_METHODS,
+     command_methods},
     {"data", "data [NAME] [options]",
      "what a data set holds: counts, classes, moments, a contact sheet; without NAME: which there "
      "are",
@@ -41,6 +44,7 @@ static const Command commands[] = {
     {"image", "image IN -o OUT.{png,ppm,pgm}",
      "a picture (PNG, JPEG, PNM) decoded and written in another format", FOR_IMAGE, command_image},
 };
+enum { FOR_OPERANDS = FOR_REPORT | FOR_DATA | FOR_IMAGE | FOR_TABLE | FOR_FIGURE | FOR_METHODS };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 static void help(void)
@@ -66,8 +70,7 @@ static int run_command(const Command *command, int argc, char **argv)
         options_help(command->set);
         return 0;
     }
-    if (!(command->set & (FOR_REPORT | FOR_DATA | FOR_IMAGE | FOR_TABLE | FOR_FIGURE)) &&
-        options.operand_count > 0) {
+    if (!(command->set & FOR_OPERANDS) && options.operand_count > 0) {
         fprintf(stderr, "sieve %s: '%s' is not an option (see sieve %s --help)\n", command->name,
                 options.operands[0], command->name);
         return 2;

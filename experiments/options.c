@@ -19,7 +19,7 @@ typedef struct OptionRow {
 enum {
     FOR_CELLS = FOR_DEMO | FOR_RUN | FOR_TRAIN,
     FOR_ALL = FOR_CELLS | FOR_REPORT | FOR_OPS | FOR_DATA | FOR_IMAGE | FOR_TABLE | FOR_POISON |
-              FOR_FIGURE
+              FOR_FIGURE | FOR_METHODS
 };
 #define FIELD(name) offsetof(Options, name)
 
@@ -73,7 +73,9 @@ static const OptionRow rows[] = {
      OPTION_TEXT, FIELD(filter), FOR_RUN, 0, 0},
     {"--scale", "SCALE", "quick (default) or paper: the paper's epochs", OPTION_TEXT,
      FIELD(scale_text), FOR_RUN | FOR_TRAIN | FOR_FIGURE | FOR_POISON, 0, 0},
-    {"--set", "METHOD.NAME=VALUE", "one setting of classifier, attack or defense; repeatable",
+    {"--set", "METHOD.NAME=VALUE",
+     "one setting of classifier, attack or defense; repeatable;\n"
+     "                             sieve methods NAME lists them",
      OPTION_SET, 0, FOR_RUN | FOR_TRAIN | FOR_FIGURE | FOR_POISON, 0, 0},
     {"--seed", "N", "seed of every random draw (default 1)", OPTION_NUMBER, FIELD(seed),
      FOR_CELLS | FOR_POISON | FOR_FIGURE, 0,

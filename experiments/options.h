@@ -22,7 +22,8 @@ enum CommandSet {
     FOR_IMAGE = 64,
     FOR_TABLE = 128,
     FOR_POISON = 256,
-    FOR_FIGURE = 512
+    FOR_FIGURE = 512,
+    FOR_METHODS = 1024
 };
 
 typedef struct Options {

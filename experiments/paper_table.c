@@ -34,8 +34,13 @@ bool paper_table_check(const char *name, Error *error)
 
 void paper_table_list(Text *out)
 {
-    for (int i = 0; published_set(i); i++) text_append(out, "%s\n", published_set(i)->name);
-    text_append(out, "%s\n", data_table_name);
+    for (int i = 0; published_set(i); i++) {
+        const PublishedSet *set = published_set(i);
+        const char *source = strstr(set->title, " ("); // behind the subject
+        int subject = source ? (int)(source - set->title) : (int)strlen(set->title);
+        text_append(out, "%-20s %.*s\n", set->name, subject, set->title);
+    }
+    text_append(out, "%-20s Data sets\n", data_table_name);
 }
 
 // ---- what was measured for a line ----

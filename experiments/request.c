@@ -70,7 +70,11 @@ static bool check_override(const Options *options, const char *text, Error *erro
     const Setting *found = setting_named(classifier_settings, "classifier", text);
     if (!found) found = setting_named(attack->settings, attack->name, text);
     if (!found && options->defense) found = defense_setting(options->defense, text);
-    if (!found) return fail(error, "--set %s: the methods of this run have no such setting", text);
+    if (!found)
+        return fail(error,
+                    "--set %s: the methods of this run have no such setting (sieve methods NAME "
+                    "lists them)",
+                    text);
     return setting_takes(found, text, error);
 }
 

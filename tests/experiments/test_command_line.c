@@ -52,6 +52,8 @@ static void unknown_words_are_wrong_use(void)
     fails(2, "--mode both", "run --defense if --mode both");
     fails(2, "--scale big", "run --defense if --scale big");
     fails(2, "--device tpu", "run --defense if --device tpu");
+    fails(2, "'nosuch' is neither an attack nor a defense", "methods nosuch");
+    fails(2, "one name is wanted", "methods if vif");
 }
 
 static void missing_and_bad_values_are_wrong_use(void)
@@ -144,7 +146,8 @@ static void data_shows_what_a_data_set_holds(void)
 
 static void every_command_has_help(void)
 {
-    const char *commands[] = {"demo", "run", "train", "report", "data", "table", "ops", "image"};
+    const char *commands[] = {"demo",   "run",   "train",  "report", "methods", "data",
+                              "poison", "table", "figure", "study",  "ops",     "image"};
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         Outcome o = run_sieve("%s --help", commands[i]);
         char usage[32];
@@ -189,6 +192,30 @@ static void data_fails(const char *what)
     char words[4096];
     snprintf(words, sizeof words, "run --quiet --data mnist --data-dir '%s' --defense if", data);
     fails(1, what, words);
+}
+
+static void methods_tell_their_settings(void)
+{
+    Outcome o = run_sieve("methods");
+    succeeded(o);
+    static const char *const wanted[] = {"badnet+", "natural", "aif", "dp-sgd", "classifier"};
+    for (int i = 0; i < 5; i++)
+        check(strstr(o.output, wanted[i]) != NULL, "%s is missing: %s", wanted[i], o.output);
+    o = run_sieve("methods none"); // an attack and a defense
+    succeeded(o);
+    check(strstr(o.output, "attack none") && strstr(o.output, "defense none"), "%s", o.output);
+    double quick = 0, paper = 0;
+    const char *row = strstr(o.output, "none.reset ");
+    check(row && sscanf(row, "none.reset %lf %lf   0 .. 1 r1, ", &quick, &paper) == 2, "%s",
+          o.output);
+    check(quick == .15 && paper == .03, "%g %g", quick, paper);
+    o = run_sieve("methods badnets"); // which has its own values for the classifier's training
+    succeeded(o);
+    check(strstr(o.output, "badnets.rate ") && strstr(o.output, "classifier.standardise "), "%s",
+          o.output);
+    o = run_sieve("methods classifier");
+    succeeded(o);
+    check(strstr(o.output, "classifier.epochs ") && strstr(o.output, "the data's"), "%s", o.output);
 }
 
 static void missing_data_is_named(void)
@@ -388,6 +415,7 @@ int main(int argc, char **argv)
         {"settings_must_be_of_the_run_and_in_range", settings_must_be_of_the_run_and_in_range},
         {"data_shows_what_a_data_set_holds", data_shows_what_a_data_set_holds},
         {"every_command_has_help", every_command_has_help},
+        {"methods_tell_their_settings", methods_tell_their_settings},
         {"missing_data_is_named", missing_data_is_named},
         {"broken_files_are_refused", broken_files_are_refused},
         {"truncated_gzip_is_refused", truncated_gzip_is_refused},
