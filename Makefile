@@ -44,14 +44,16 @@ $(BUILD)/sieve: $(BUILD)/experiments/main.o $(LIBRARY)
 	@echo "  LD $@"
 	@$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
+$(BUILD)/op_check: $(BUILD)/tests/op_calls.o
 $(BUILD)/op_check $(BUILD)/model_check: $(BUILD)/%: $(BUILD)/tests/%.o $(BUILD)/tests/golden.o $(LIBRARY)
 	@echo "  LD $@"
-	@$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+	@$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(LDLIBS)
 
 $(BUILD)/tests/core/test_operators $(BUILD)/tests/core/test_image_operators: $(BUILD)/tests/core/trial.o $(BUILD)/tests/core/reference.o
 
 $(BUILD)/tests/experiments/test_attack $(BUILD)/tests/experiments/test_attack_blended $(BUILD)/tests/experiments/test_attack_wanet \
 $(BUILD)/tests/experiments/test_adaptive $(BUILD)/tests/experiments/test_dba $(BUILD)/tests/experiments/test_hidden_trigger $(BUILD)/tests/experiments/test_pgd $(BUILD)/tests/experiments/test_attack_input_aware $(BUILD)/tests/experiments/test_poisoned_set: $(BUILD)/tests/experiments/attack_trial.o
+$(BUILD)/tests/experiments/test_defense $(BUILD)/tests/experiments/test_filter_equations: $(BUILD)/tests/experiments/filter_trial.o
 $(BUILD)/tests/cuda/test_training_step: $(BUILD)/tests/golden.o
 $(BUILD)/tests/cuda/test_emulator: $(BUILD)/tests/cuda/faulty.emulated.o
 
