@@ -132,9 +132,6 @@ static void print_decoy_accuracy(const Subject *subject)
 int command_train(const Options *options)
 {
     Error error = {0};
-    if (!options->output)
-        return command_failed((fail(&error, "train: -o FILE is wanted, for the weights"), &error),
-                              2);
     int status = request_check(options, &error);
     if (status) return command_failed(&error, status);
     if (!request_device(options, &error) || !outputs_check(options, &error))
@@ -142,7 +139,8 @@ int command_train(const Options *options)
     use_threads(options);
     Subject subject;
     if (!subject_create(options, &subject, &error)) return command_failed(&error, 1);
-    bool ok = parameters_save(&subject.classifier->parameters, options->output, &error) &&
+    bool ok = (!options->output ||
+               parameters_save(&subject.classifier->parameters, options->output, &error)) &&
               (!options->json || json_write(options->json, subject.result, &error));
     if (ok) {
         printf("%s under %s: clean accuracy %.2f %%", subject.classifier->name, options->attack,
@@ -154,7 +152,10 @@ int command_train(const Options *options)
             printf(", success of the triggers found %.2f %%",
                    json_get_number(subject.result, "ASR", 0));
         print_decoy_accuracy(&subject);
-        printf("\nweights: %s\n", options->output);
+        if (options->output)
+            printf("\nweights: %s\n", options->output);
+        else
+            printf("\nweights: %s/model.safetensors\n", subject.directory);
     }
     subject_free(&subject);
     return ok ? 0 : command_failed(&error, 1);
@@ -206,6 +207,8 @@ int command_table(const Options *options)
         return command_failed(&error, 2);
     if (options->operand_count == 0)
         paper_table_list(&text);
+    else if (options->commands)
+        ok = paper_table_commands(options->operands[0], options->out, &text, &error);
     else
         ok = paper_table(options->operands[0], options->out, &text, &error);
     if (ok) fputs(text.text, stdout);

@@ -94,6 +94,9 @@ static const OptionRow rows[] = {
      FIELD(precision_text), FOR_CELLS | FOR_OPS, 0, 0},
     {"--check", NULL, "every kernel of the device against the processor's, on random shapes",
      OPTION_FLAG, FIELD(check), FOR_OPS, 0, 0},
+    {"--commands", NULL,
+     "in the table's place the commands of the cells that were not run, for a shell or a queue",
+     OPTION_FLAG, FIELD(commands), FOR_TABLE, 0, 0},
     {"--quiet", NULL, "no progress", OPTION_FLAG, FIELD(quiet), FOR_ALL, 0, 0},
     {"--help", NULL, "this text", OPTION_FLAG, FIELD(help), FOR_ALL, 0, 0}};
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };

@@ -42,7 +42,7 @@ typedef struct Options {
     const char *image_size;            // NULL: the data set's; else in the three below
     int image_height, image_width, image_channels;
     Precision precision;
-    bool quiet, help, check;
+    bool quiet, help, check, commands;
     Scale scale;
     Overrides overrides;
     int operand_count;

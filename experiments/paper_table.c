@@ -7,9 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "experiments/attack.h"
 #include "experiments/data_table.h"
+#include "experiments/defense.h"
 #include "experiments/published.h"
 #include "experiments/report/read.h"
+#include "experiments/training_defense.h"
 
 static const PublishedSet *find_set(const char *name, Error *error)
 {
@@ -159,11 +162,12 @@ static void names(Text *out, const PublishedSet *set, const PublishedLine *line,
 static void heading(Text *out, const PublishedSet *set)
 {
     text_append(out, "\n  ");
-    names(out, set, &(PublishedLine){"data", "attack", "mode", "defense", "model", "", 0}, "mode");
+    names(out, set, &(PublishedLine){"data", "attack", "mode", "defense", "model", "", 0, ""},
+          "mode");
     for (int i = 0; set->figures[i]; i++)
         text_append(out, " %10s%-7.*s", "", (int)strcspn(set->figures[i], "_"), set->figures[i]);
     text_append(out, "\n  ");
-    names(out, set, &(PublishedLine){"", "", "", "", "", "", 0}, "");
+    names(out, set, &(PublishedLine){"", "", "", "", "", "", 0, ""}, "");
     for (int i = 0; set->figures[i]; i++) text_append(out, " %8s %8s", "here", "paper");
     text_append(out, "  seeds\n");
 }
@@ -214,14 +218,105 @@ static void print_table(Text *out, const PublishedSet *set, const Results *resul
     text_append(out, "\n%d of %d cells were run. Means over the seeds.\n", run, lines);
 }
 
-bool paper_table(const char *name, const char *directory, Text *out, Error *error)
+// ---- the commands of cells that were not run ----
+
+static Settings settings_of(const char *defense)
 {
-    if (strcmp(name, data_table_name) == 0) return data_table(directory, out, error);
+    const TrainingDefenseMethod *training = training_defense_find(defense);
+    const DefenseMethod *filter = training ? NULL : defense_method_find(defense, NULL);
+    return training ? training->settings : filter ? filter->settings : NULL;
+}
+
+static bool can_run(const PublishedLine *line)
+{
+    return line->defense[0] == '\0' || settings_of(line->defense);
+}
+
+// One command measures both: the same classifier, and defenses with the same settings.
+static bool belong_together(const PublishedLine *a, const PublishedLine *b)
+{
+    return strcmp(a->data, b->data) == 0 && strcmp(a->attack, b->attack) == 0 &&
+           strcmp(a->mode, b->mode) == 0 && strcmp(a->model, b->model) == 0 &&
+           strcmp(a->setting, b->setting) == 0 && a->value == b->value &&
+           strcmp(a->options, b->options) == 0;
+}
+
+// " --set badnets.size=5": the attack's setting of this name, else the defense's.
+static void append_setting(Text *out, const PublishedLine *line)
+{
+    char of_attack[128];
+    snprintf(of_attack, sizeof of_attack, "%s.%s=%g", line->attack, line->setting, line->value);
+    if (setting_named(attack_method_find(line->attack, NULL)->settings, line->attack, of_attack))
+        text_append(out, " --set %s", of_attack);
+    else
+        text_append(out, " --set %s.%s=%g", line->defense, line->setting, line->value);
+}
+
+static void append_command(Text *out, const PublishedLine *line, const char *defenses,
+                           const char *directory)
+{
+    text_append(out, "sieve %s --data %s --attack %s", defenses ? "run" : "train", line->data,
+                line->attack);
+    if (strcmp(line->attack, "none") != 0) text_append(out, " --mode %s", line->mode);
+    if (line->model[0]) text_append(out, " --model %s", line->model);
+    if (defenses) text_append(out, " --defense %s", defenses);
+    if (line->setting[0]) append_setting(out, line);
+    if (line->options[0]) text_append(out, " %s", line->options);
+    text_append(out, " --scale paper --out '%s'\n", directory);
+}
+
+static bool is_missing(const Results *results, const PublishedLine *line)
+{
+    Measured measured = measure(results, line);
+    free(measured.chosen);
+    return measured.count == 0;
+}
+
+static void print_commands(Text *out, const PublishedSet *set, const Results *results,
+                           const char *directory)
+{
+    PublishedLine line, other;
+    int lines = 0;
+    while (published_line(set, lines, &line)) lines++;
+    bool *missing = allocate_zeroed((uint64_t)lines + 1);
+    for (int n = 0; published_line(set, n, &line); n++)
+        missing[n] = can_run(&line) && is_missing(results, &line);
+    for (int n = 0; published_line(set, n, &line); n++) {
+        Text defenses = {0};
+        if (!missing[n]) continue;
+        for (int i = n; published_line(set, i, &other); i++) {
+            if (!missing[i] || !belong_together(&line, &other)) continue;
+            missing[i] = false; // its command is this one
+            if (other.defense[0])
+                text_append(&defenses, "%s%s", defenses.length ? "," : "", other.defense);
+        }
+        append_command(out, &line, defenses.text, directory);
+        text_free(&defenses);
+    }
+    free(missing);
+}
+
+static bool with_results(const char *name, const char *directory, bool commands, Text *out,
+                         Error *error)
+{
     const PublishedSet *set = find_set(name, error);
     if (!set) return false;
     Results results = {0};
     bool ok = !directory_exists(directory) || results_read(directory, &results, error);
-    if (ok) print_table(out, set, &results);
+    if (ok && commands) print_commands(out, set, &results, directory);
+    if (ok && !commands) print_table(out, set, &results);
     results_free(&results);
     return ok;
+}
+
+bool paper_table(const char *name, const char *directory, Text *out, Error *error)
+{
+    if (strcmp(name, data_table_name) == 0) return data_table(directory, out, error);
+    return with_results(name, directory, false, out, error);
+}
+
+bool paper_table_commands(const char *name, const char *directory, Text *out, Error *error)
+{
+    if (strcmp(name, data_table_name) == 0) return fail(error, "%s: no cells are run for it", name);
+    return with_results(name, directory, true, out, error);
 }

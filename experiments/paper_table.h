@@ -14,4 +14,8 @@ bool paper_table_check(const char *name, Error *error); // whether there is one 
 // run). False and a sentence for an unknown name or broken results.
 bool paper_table(const char *name, const char *directory, Text *out, Error *error);
 
+// The commands that run its missing cells at the paper's scale, one a line, for a shell or a queue;
+// defenses that are not offered (februus) are left out.
+bool paper_table_commands(const char *name, const char *directory, Text *out, Error *error);
+
 #endif

@@ -34,12 +34,13 @@ struct PublishedTable {
     int columns, rows;
     const Column *column;
     const Row *row;
+    const char *options; // with which it is measured, beside what the lines tell; NULL: none
 };
 
 #define COUNT(array) (int)(sizeof(array) / sizeof((array)[0]))
-#define TABLE(mode, columns, rows)                       \
-    {                                                    \
-        mode, COUNT(columns), COUNT(rows), columns, rows \
+#define TABLE(mode, columns, rows, options)                       \
+    {                                                             \
+        mode, COUNT(columns), COUNT(rows), columns, rows, options \
     }
 
 extern const PublishedSet none_sets[];
