@@ -121,7 +121,8 @@ static void the_hash_is_of_the_configuration(void)
     succeeded(run_cells("if", "--out h --seed 2 --json seed.json"));
     succeeded(run_cells("if", "--out h --set if.lambda1=0.5 --json set.json"));
     succeeded(run_cells("if", "--out h --threads 1 --filter filter-mnist --json same.json"));
-    Json *all = read_result("all.json"), *one = read_result("one.json"), *seed = read_result("seed.json");
+    Json *all = read_result("all.json"), *one = read_result("one.json"),
+         *seed = read_result("seed.json");
     Json *set = read_result("set.json"), *same = read_result("same.json");
     check(one && one->kind == JSON_OBJECT, "one cell is an object");
     const char *hash = json_get_string(one, "config_hash", "");
@@ -272,6 +273,20 @@ static void trained_weights_can_be_loaded(void)
     free(path);
 }
 
+// Without -o the weights stand below --out alone, where the line says.
+static void training_names_its_weights(void)
+{
+    Outcome o = run_sieve("train --quiet --model mlp --train-images 60 --test-images 40 --set "
+                          "classifier.epochs=1 --out trained");
+    succeeded(o);
+    const char *line = strstr(o.output, "\nweights: trained/classifiers/digits_mlp_badnet+");
+    check(line && strcmp(strchr(line + 1, '\n') - strlen("/model.safetensors"),
+                         "/model.safetensors\n") == 0,
+          "%s", o.output);
+    check(strstr(files_left(), "/model.safetensors") != NULL, "%s", files_left());
+    clear_work();
+}
+
 static void the_number_of_threads_changes_no_bit_of_an_attack(void)
 {
     const char *attack = "--attack input-aware --set input-aware.pretrain=1";
@@ -411,6 +426,7 @@ int main(int argc, char **argv)
         {"a_finished_attack_without_its_networks_is_refused",
          a_finished_attack_without_its_networks_is_refused},
         {"trained_weights_can_be_loaded", trained_weights_can_be_loaded},
+        {"training_names_its_weights", training_names_its_weights},
         {"the_number_of_threads_changes_no_bit", the_number_of_threads_changes_no_bit},
         {"the_number_of_threads_changes_no_bit_of_an_attack",
          the_number_of_threads_changes_no_bit_of_an_attack},
