@@ -49,6 +49,17 @@ static const Json *find_series(const Json *all, const char *name)
     return NULL;
 }
 
+const Json *curves_points(const Json *json, const char *name)
+{
+    const Json *series = find_series(json_get(json, "series"), name);
+    return series ? json_get(series, "points") : NULL;
+}
+
+double curve_value(const Json *point)
+{
+    return point->items[1]->kind == JSON_NUMBER ? point->items[1]->number : (double)NAN;
+}
+
 void curves_add(Curves *curves, const char *name, const char *unit, double x, double y)
 {
     Json *all = (Json *)(uintptr_t)json_get(curves->json, "series");
@@ -73,9 +84,9 @@ void curves_append(Curves *curves, const Curves *more, int before)
         const Json *series = all->items[i], *points = json_get(series, "points");
         for (size_t k = 0; k < points->count; k++) {
             const Json *point = points->items[k];
-            double y = point->items[1]->kind == JSON_NUMBER ? point->items[1]->number : (double)NAN;
             curves_add(curves, json_get_string(series, "name", ""),
-                       json_get_string(series, "unit", ""), before + point->items[0]->number, y);
+                       json_get_string(series, "unit", ""), before + point->items[0]->number,
+                       curve_value(point));
         }
     }
 }

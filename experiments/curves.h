@@ -14,6 +14,11 @@ void curves_free(Curves *curves);
 // Whether what was read from a file (path, for the message) is curves; y null is a gap.
 bool curves_check(const Json *json, const char *path, Error *error);
 
+// Of curves that curves_check has passed: the points of the series of this name, NULL where there is
+// none; and the y of one of them, NaN in a gap.
+const Json *curves_points(const Json *json, const char *name);
+double curve_value(const Json *point);
+
 void curves_add(Curves *curves, const char *name, const char *unit, double x, double y);
 
 // The points of `more`, which begins where `before` epochs are done already.

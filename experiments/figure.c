@@ -110,12 +110,7 @@ static void add_quick_settings(FigureRequest *request)
     const DataSource *source = data_source_find(o->data, NULL);
     bool wanted = strcmp(o->attack, "badnets") == 0 && o->scale == SCALE_QUICK && source &&
                   source->built_in && o->overrides.count + QUICK_SETTINGS <= MAX_OVERRIDES;
-    int count = o->overrides.count;
-    o->overrides.texts = o->sets; // its own, not the user's
-    if (!wanted) return;
-    memmove(o->sets + QUICK_SETTINGS, o->sets, sizeof o->sets[0] * (size_t)count);
-    memcpy(o->sets, quick_settings, sizeof quick_settings);
-    o->overrides.count += QUICK_SETTINGS;
+    options_put_first(o, wanted ? QUICK_SETTINGS : 0, quick_settings);
 }
 
 // Returns the memory of the models' names, the caller's to free.

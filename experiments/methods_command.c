@@ -6,6 +6,7 @@
 #include "experiments/classifier_training.h"
 #include "experiments/commands.h"
 #include "experiments/defense.h"
+#include "experiments/request.h"
 #include "experiments/training_defense.h"
 
 static const char classifier_title[] = "the training of every classifier that an attack goes at";
@@ -35,7 +36,7 @@ static void print_all(void)
 static void print_number(double value)
 {
     if (isnan(value))
-        printf(" %9s", "the data's");
+        printf(" %10s", "the data's");
     else
         printf(" %10g", value);
 }
@@ -90,9 +91,9 @@ int command_methods(const Options *options)
     if (classifier) printf("classifier: %s\n", classifier_title);
     if (classifier) print_settings(name, classifier_settings);
     if (attack) print_attack(attack); // and there may be a defense of this name: none
-    if (training) printf("%sdefense %s: %s\n", attack ? "\n" : "", name, training->title);
-    if (training) print_settings(name, training->settings);
-    if (filter) printf("defense %s: %s\n", name, filter->title);
-    if (filter) print_settings(name, filter->settings);
+    if (!training && !filter) return 0;
+    printf("%sdefense %s: %s\n", attack ? "\n" : "", name,
+           training ? training->title : filter->title);
+    print_settings(name, defense_settings(name));
     return 0;
 }

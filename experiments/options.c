@@ -180,6 +180,15 @@ static bool check_words(Options *options, Error *error)
     return parse_image_size(options, error);
 }
 
+void options_put_first(Options *options, int count, const char *const *settings)
+{
+    Overrides *overrides = &options->overrides;
+    memmove(options->sets + count, overrides->texts,
+            sizeof *options->sets * (size_t)overrides->count);
+    if (count > 0) memcpy(options->sets, settings, sizeof *options->sets * (size_t)count);
+    *overrides = (Overrides){overrides->count + count, options->sets};
+}
+
 DataRequest data_request(const Options *options)
 {
     return (DataRequest){.directory = options->data_directory,

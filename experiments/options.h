@@ -53,6 +53,10 @@ typedef struct Options {
 // status 2).
 bool options_parse(int argc, char **argv, unsigned command, Options *options, Error *error);
 
+// Puts so many settings before the user's, which therefore win; there must be room for them. The
+// options' settings are their own then, also where the options are a copy.
+void options_put_first(Options *options, int count, const char *const *settings);
+
 // What --data-dir, --train-images, --test-images and --image-size ask of a data source.
 DataRequest data_request(const Options *options);
 

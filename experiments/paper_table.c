@@ -9,10 +9,9 @@
 #include <string.h>
 #include "experiments/attack.h"
 #include "experiments/data_table.h"
-#include "experiments/defense.h"
 #include "experiments/published.h"
 #include "experiments/report/read.h"
-#include "experiments/training_defense.h"
+#include "experiments/request.h"
 
 static const PublishedSet *find_set(const char *name, Error *error)
 {
@@ -220,16 +219,9 @@ static void print_table(Text *out, const PublishedSet *set, const Results *resul
 
 // ---- the commands of cells that were not run ----
 
-static Settings settings_of(const char *defense)
-{
-    const TrainingDefenseMethod *training = training_defense_find(defense);
-    const DefenseMethod *filter = training ? NULL : defense_method_find(defense, NULL);
-    return training ? training->settings : filter ? filter->settings : NULL;
-}
-
 static bool can_run(const PublishedLine *line)
 {
-    return line->defense[0] == '\0' || settings_of(line->defense);
+    return line->defense[0] == '\0' || defense_settings(line->defense);
 }
 
 // One command measures both: the same classifier, and defenses with the same settings.

@@ -119,12 +119,12 @@ static const Row table19_rows[] = {
 
 // clang-format on
 
-static const PublishedTable table1 = TABLE("single", table1_columns, table1_rows, NULL);
-static const PublishedTable table13 = TABLE("all", table13_columns, table13_rows, NULL);
-static const PublishedTable table2 = TABLE("single", table2_columns, table2_rows, NULL);
-static const PublishedTable table3 = TABLE("single", table3_columns, table3_rows, NULL);
-static const PublishedTable table18 = TABLE("all", table18_columns, table18_rows, NULL);
-static const PublishedTable table19 = TABLE("all", table19_columns, table19_rows, NULL);
+static const PublishedTable table1 = TABLE("single", table1_columns, table1_rows);
+static const PublishedTable table13 = TABLE("all", table13_columns, table13_rows);
+static const PublishedTable table2 = TABLE("single", table2_columns, table2_rows);
+static const PublishedTable table3 = TABLE("single", table3_columns, table3_rows);
+static const PublishedTable table18 = TABLE("all", table18_columns, table18_rows);
+static const PublishedTable table19 = TABLE("all", table19_columns, table19_rows);
 
 static const PublishedSet filtering_sets[] = {
     {"filtering/attacks",

@@ -178,34 +178,32 @@ static const Row none12_rows[] = {
     {"cifar10", NULL, {88.72, 99.98, 85.71, 94.92}, {"vgg16", "alpha", 1e-1}}};
 // clang-format on
 
-static const PublishedTable table1_single =
-    TABLE("single", badnets6_columns, none1_single_rows, NULL);
-static const PublishedTable table1_all = TABLE("all", badnets6_columns, none1_all_rows, NULL);
+static const PublishedTable table1_single = TABLE("single", badnets6_columns, none1_single_rows);
+static const PublishedTable table1_all = TABLE("all", badnets6_columns, none1_all_rows);
 static const PublishedTable table1_consistent =
-    TABLE("single", consistent6_columns, none1_consistent_rows, NULL);
-static const PublishedTable table1_hidden =
-    TABLE("single", hidden6_columns, none1_hidden_rows, NULL);
-static const PublishedTable table2 = TABLE("single", natural2_columns, none2_rows, NULL);
+    TABLE("single", consistent6_columns, none1_consistent_rows);
+static const PublishedTable table1_hidden = TABLE("single", hidden6_columns, none1_hidden_rows);
+static const PublishedTable table2 = TABLE("single", natural2_columns, none2_rows);
 static const PublishedTable table2_dp_sgd_1 =
-    TABLE("single", natural_dp_sgd2_columns, none2_dp_sgd_1_rows, "--set dp-sgd.noise=0.1");
+    TABLE_WITH("single", natural_dp_sgd2_columns, none2_dp_sgd_1_rows, "--set dp-sgd.noise=0.1");
 static const PublishedTable table2_dp_sgd_2 =
-    TABLE("single", natural_dp_sgd2_columns, none2_dp_sgd_2_rows, NULL);
+    TABLE("single", natural_dp_sgd2_columns, none2_dp_sgd_2_rows);
 static const PublishedTable table2_none =
-    TABLE("single", natural_none2_columns, none2_none_rows,
-          "--set none.epochs=40 --set none.reset=0.2 --set none.remove=0");
-static const PublishedTable table3 = TABLE("single", benign2_columns, none3_rows, NULL);
-static const PublishedTable table4 = TABLE("single", badnets2_columns, none4_rows, NULL);
-static const PublishedTable table5 = TABLE("single", badnets2_columns, none5_rows, NULL);
-static const PublishedTable table6 = TABLE("single", badnets2_columns, none6_rows, NULL);
-static const PublishedTable table7 = TABLE("single", badnets2_columns, none7_rows, NULL);
-static const PublishedTable table9_single = TABLE("single", none1_columns, none9_single_rows, NULL);
-static const PublishedTable table9_all = TABLE("all", none1_columns, none9_all_rows, NULL);
-static const PublishedTable table10_high = TABLE("single", none1_columns, none10_high_rows, NULL);
-static const PublishedTable table10_low = TABLE("single", none1_columns, none10_low_rows, NULL);
+    TABLE_WITH("single", natural_none2_columns, none2_none_rows,
+               "--set none.epochs=40 --set none.reset=0.2 --set none.remove=0");
+static const PublishedTable table3 = TABLE("single", benign2_columns, none3_rows);
+static const PublishedTable table4 = TABLE("single", badnets2_columns, none4_rows);
+static const PublishedTable table5 = TABLE("single", badnets2_columns, none5_rows);
+static const PublishedTable table6 = TABLE("single", badnets2_columns, none6_rows);
+static const PublishedTable table7 = TABLE("single", badnets2_columns, none7_rows);
+static const PublishedTable table9_single = TABLE("single", none1_columns, none9_single_rows);
+static const PublishedTable table9_all = TABLE("all", none1_columns, none9_all_rows);
+static const PublishedTable table10_high = TABLE("single", none1_columns, none10_high_rows);
+static const PublishedTable table10_low = TABLE("single", none1_columns, none10_low_rows);
 static const PublishedTable table11 =
-    TABLE("single", dba2_columns, none11_rows,
-          "--target 2 --set none.epochs=10 --set none.learning_rate=0.001");
-static const PublishedTable table12 = TABLE("single", adaptive2_columns, none12_rows, NULL);
+    TABLE_WITH("single", dba2_columns, none11_rows,
+               "--target 2 --set none.epochs=10 --set none.learning_rate=0.001");
+static const PublishedTable table12 = TABLE("single", adaptive2_columns, none12_rows);
 
 const PublishedSet none_sets[] = {
     {"none/1",
@@ -216,10 +214,8 @@ const PublishedSet none_sets[] = {
      {&table1_single, &table1_all, &table1_consistent, &table1_hidden},
      {NULL}},
     {"none/2",
-     "Natural Trojans (Wang et al., Table 2), percent: BA as in none/1; ASR, success of the "
-     "triggers "
-     "found\nin the trained classifier. Measured with --attack natural; DP-SGD-1 --set "
-     "dp-sgd.clip=4 "
+     "Natural Trojans (Wang et al., Table 2), percent: BA as in none/1; ASR, success of the triggers "
+     "found\nin the trained classifier. Measured with --attack natural; DP-SGD-1 --set dp-sgd.clip=4 "
      "--set\ndp-sgd.noise=0.1, DP-SGD-2 as it stands; NONE with --set none.rounds=10 --set "
      "none.epochs=40\n--set none.reset=0.2 --set none.remove=0.",
      {"BA", "ASR"},

@@ -38,7 +38,8 @@ struct PublishedTable {
 };
 
 #define COUNT(array) (int)(sizeof(array) / sizeof((array)[0]))
-#define TABLE(mode, columns, rows, options)                       \
+#define TABLE(mode, columns, rows) TABLE_WITH(mode, columns, rows, NULL)
+#define TABLE_WITH(mode, columns, rows, options)                  \
     {                                                             \
         mode, COUNT(columns), COUNT(rows), columns, rows, options \
     }

@@ -22,10 +22,11 @@ static bool is_defense(const char *name, Error *error)
     return false;
 }
 
-static Settings settings_of(const char *name)
+Settings defense_settings(const char *name)
 {
     const TrainingDefenseMethod *training = training_defense_find(name);
-    return training ? training->settings : defense_method_find(name, NULL)->settings;
+    const DefenseMethod *filter = training ? NULL : defense_method_find(name, NULL);
+    return training ? training->settings : filter ? filter->settings : NULL;
 }
 
 static bool check_defense_names(const char *names, Error *error)
@@ -59,7 +60,7 @@ static const Setting *defense_setting(const char *names, const char *override)
     char *copy = copy_string(names), *rest = NULL;
     const Setting *found = NULL;
     for (char *name = strtok_r(copy, ",", &rest); !found && name; name = strtok_r(NULL, ",", &rest))
-        found = setting_named(settings_of(name), name, override);
+        found = setting_named(defense_settings(name), name, override);
     free(copy);
     return found;
 }

@@ -234,3 +234,18 @@ const AttackMethod attack_badnets = {.name = "badnets",
                                      .stamp = stamp,
                                      .trigger = trigger,
                                      .poison_set = poison_set};
+
+Attack badnets_on(const DataSource *source, uint64_t seed, const Overrides *overrides)
+{
+    Error error = {0};
+    Attack attack = {.method = &attack_badnets,
+                     .data = source->name,
+                     .height = source->height,
+                     .width = source->width,
+                     .channels = source->channels,
+                     .classes = source->classes,
+                     .seed = seed,
+                     .settings = settings_resolve(settings, "badnets", SCALE_PAPER, overrides)};
+    if (!attack_create(&attack, &error)) panic("%s", error.message);
+    return attack;
+}

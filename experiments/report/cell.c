@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "experiments/curves.h"
 #include "experiments/html.h"
 #include "experiments/report/chart.h"
 #include "experiments/report/names.h"
@@ -19,9 +20,8 @@ static Series series_of(const Json *json)
     double *x = allocate((points->count + 1) * sizeof *x);
     double *y = allocate((points->count + 1) * sizeof *y);
     for (size_t i = 0; i < points->count; i++) {
-        const Json *value = points->items[i]->items[1];
         x[i] = points->items[i]->items[0]->number;
-        y[i] = value->kind == JSON_NUMBER ? value->number : NAN;
+        y[i] = curve_value(points->items[i]);
     }
     return (Series){json_get_string(json, "name", ""), x, y, points->count};
 }

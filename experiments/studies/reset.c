@@ -19,6 +19,7 @@
 #include "core/error.h"
 #include "core/ops.h"
 #include "data/batch.h"
+#include "experiments/attacks/badnets.h"
 #include "experiments/defenses/none.h"
 #include "experiments/evaluation.h"
 #include "experiments/figure.h"
@@ -48,20 +49,8 @@ typedef struct Subjects {
 
 static Attack attack_with(const DataSource *source, uint64_t seed, const char *rate)
 {
-    Error error = {0};
     const char *settings[] = {"badnets.size=3", rate};
-    const AttackMethod *method = attack_method_find("badnets", &error);
-    Attack attack = {.method = method,
-                     .data = source->name,
-                     .height = source->height,
-                     .width = source->width,
-                     .channels = source->channels,
-                     .classes = source->classes,
-                     .seed = seed,
-                     .settings = settings_resolve(method->settings, "badnets", SCALE_PAPER,
-                                                  &(Overrides){2, settings})};
-    if (!attack_create(&attack, &error)) panic("study reset: %s", error.message);
-    return attack;
+    return badnets_on(source, seed, &(Overrides){2, settings});
 }
 
 static PoisonTruth poison(Attack *attack, Dataset *set)

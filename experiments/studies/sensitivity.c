@@ -48,35 +48,25 @@ typedef struct Curve {
 static bool options_of(const FigureRequest *request, const Variation *v, Options *o, Error *error)
 {
     const Overrides *theirs = &request->options.overrides;
-    *o = request->options;
+    const char *own[] = {"none.curve_points=100000", "none.epochs=5"};
+    if (request->options.scale == SCALE_PAPER) own[1] = "none.epochs=20";
     if (request->model_count != 1) return fail(error, "one model is wanted, its curves are shown");
     if (theirs->count + OWN_SETTINGS >= MAX_OVERRIDES)
         return fail(error, "--set: at most %d times here", MAX_OVERRIDES - OWN_SETTINGS - 1);
     for (int i = 0; i < theirs->count; i++)
         if (strncmp(theirs->texts[i], v->setting, strlen(v->setting)) == 0)
             return fail(error, "--set %s: the figure compares values of its own", theirs->texts[i]);
+    *o = request->options;
     o->model = request->models[0];
-    o->sets[0] = "none.curve_points=100000";
-    o->sets[1] = o->scale == SCALE_PAPER ? "none.epochs=20" : "none.epochs=5";
-    memcpy(o->sets + OWN_SETTINGS, theirs->texts, sizeof *o->sets * (size_t)theirs->count);
-    o->overrides = (Overrides){OWN_SETTINGS + theirs->count, o->sets};
+    options_put_first(o, OWN_SETTINGS, own);
     return true;
-}
-
-static const Json *points_of(const Json *curves, const char *name)
-{
-    const Json *all = json_get(curves, "series");
-    for (size_t i = 0; all && i < all->count; i++)
-        if (strcmp(json_get_string(all->items[i], "name", ""), name) == 0)
-            return json_get(all->items[i], "points");
-    return NULL;
 }
 
 // From right after the reset, which the finding tells, through each epoch.
 static bool read_curve(const Json *record, const Json *curves, Curve *curve)
 {
     const Json *findings = json_get(record, "findings");
-    const Json *BA = points_of(curves, "BA"), *ASR = points_of(curves, "ASR");
+    const Json *BA = curves_points(curves, "BA"), *ASR = curves_points(curves, "ASR");
     if (!findings || findings->count == 0 || !BA || !ASR || BA->count != ASR->count) return false;
     size_t count = BA->count + 1;
     curve->epochs = allocate(3 * count * sizeof(double));
@@ -86,8 +76,8 @@ static bool read_curve(const Json *record, const Json *curves, Curve *curve)
     curve->ASR[0] = json_get_number(findings->items[0], "ASR", 0);
     for (size_t i = 1; i < count; i++) {
         curve->epochs[i] = BA->items[i - 1]->items[0]->number;
-        curve->BA[i] = BA->items[i - 1]->items[1]->number;
-        curve->ASR[i] = ASR->items[i - 1]->items[1]->number;
+        curve->BA[i] = curve_value(BA->items[i - 1]);
+        curve->ASR[i] = curve_value(ASR->items[i - 1]);
     }
     return true;
 }
@@ -157,7 +147,10 @@ static Drawing *follow(const FigureRequest *request, const Variation *v, Text *n
         return NULL;
     bool ok = true;
     for (int i = 0; ok && i < v->count; i++)
-        ok = measure(&subject, &options, v->texts[i], &curves[i], error);
+        ok = measure(&subject, &options, v->texts[i], &curves[i], error) &&
+             (curves[i].count == curves[0].count ||
+              fail(error, "--set %s: its curves have %zu points, not %zu", v->texts[i],
+                   curves[i].count, curves[0].count));
     Drawing *drawing = NULL;
     if (ok) {
         text_append(numbers, "  %s, %s: undefended BA %.2f %%, ASR %.2f %%\n", subject.source->name,

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/error.h"
-#include "experiments/attack.h"
+#include "experiments/attacks/badnets.h"
 #include "experiments/figure.h"
 #include "experiments/plot/plot.h"
 
@@ -45,25 +45,6 @@ static Picture picture_of(const Tensor *images, int64_t i)
     return picture;
 }
 
-static Attack attack_with(const DataSource *source, const Kind *kind, uint64_t seed)
-{
-    Error error = {0};
-    const AttackMethod *method = attack_method_find("badnets", &error);
-    const char *texts[SETTINGS] = {kind->settings[0], kind->settings[1]};
-    Overrides overrides = {SETTINGS, texts};
-    Attack attack = {.method = method,
-                     .data = source->name,
-                     .height = source->height,
-                     .width = source->width,
-                     .channels = source->channels,
-                     .classes = source->classes,
-                     .seed = seed,
-                     .settings =
-                         settings_resolve(method->settings, "badnets", SCALE_PAPER, &overrides)};
-    if (!attack_create(&attack, &error)) panic("trigger patterns: %s", error.message);
-    return attack;
-}
-
 // Of one kind: its test images, then, `below` further, the same with the trigger.
 static void make_examples(const FigureRequest *request, const Sheet *sheet, int kind, int below,
                           Picture *pictures)
@@ -76,7 +57,8 @@ static void make_examples(const FigureRequest *request, const Sheet *sheet, int 
     DataRequest wanted = {.seed = request->seed, .train_count = 1, .test_count = below};
     if (!source || !dataset_load(source, &wanted, &train, &test, &error))
         panic("trigger patterns: %s", error.message);
-    Attack attack = attack_with(source, k, request->seed);
+    const char *settings[SETTINGS] = {k->settings[0], k->settings[1]};
+    Attack attack = badnets_on(source, request->seed, &(Overrides){SETTINGS, settings});
     uint32_t indices[MOST_PICTURES];
     for (int i = 0; i < sheet->examples; i++) indices[i] = (uint32_t)(kind * sheet->examples + i);
     Tape *tape = tape_create(cpu_kernels());

@@ -114,6 +114,13 @@ static void sensitivity_is_drawn(void)
     o = run_sieve("figure none/9 " SOME); // all six cells found finished
     check(strcmp(first, o.output) == 0, "%s\nthen\n%s", first, o.output);
     free(first);
+    // A cell whose curves were cut short by hand is refused, not read beyond its end.
+    run_shell("for f in figures/cells/*/curves.json; do cp $f kept; echo '{\"series\": [{\"name\": "
+              "\"BA\", \"points\": [[1, 5]]}, {\"name\": \"ASR\", \"points\": [[1, 5]]}]}' > $f; "
+              "break; done");
+    o = run_sieve("figure none/9 " SOME);
+    check(o.status == 1 && strstr(o.errors, "its curves have "), "%d: %s", o.status, o.errors);
+    run_shell("for f in figures/cells/*/curves.json; do mv kept $f; break; done");
     o = run_sieve("run --attack badnets --defense none --json cell.json " SOME
                   " --set badnets.trigger=2 --set badnets.size=5 --set badnets.rate=0.1"
                   " --set none.curve_points=100000 --set none.reset=0.05");
