@@ -233,27 +233,34 @@ typedef struct OptimizerArguments {
 // Pixel number p is (image, row, column) of `rows` x `columns`; at tap (ty, tx) it reads a's image
 // at row * step + first_row + ty * tap_step, columns likewise, zero outside.
 typedef struct MatrixArguments {
-    int32_t m, n, k;                   // of the product
-    int32_t inner;                     // channels of a's images
-    int32_t image_height, image_width; // of a's images
-    int32_t a_stride, b_stride;        // from one pixel of a to the next, one row of b
-    int32_t rows, columns, pixels;     // pixels: of all images
+    int32_t m, n, k;                        // of the product
+    int32_t inner;                          // channels of a's images
+    int32_t image_height, image_width;      // of a's images
+    int32_t a_stride, b_stride;             // from one pixel of a to the next, one row of b
+    int32_t rows, columns, pixels;          // pixels: of all images
     int32_t images_on, rows_on, columns_on; // from a pixel to the one TILE_K further
     int32_t step, first_row, first_column;
     int32_t taps_wide, tap_step;
     int32_t kernel_width, kernel_row, kernel_column, kernel_step; // input: b's tap (ty, tx) is at
         // kernel_row + ty * kernel_step, columns likewise
     int32_t out_height, out_width, out_row, out_column, out_step; // where the pixels of c lie
-    bool dense; // c is (m, n): none of the line above matters
-    int32_t splits, split_k; // parts of k and their length; block (m tile, n tile, part)
-    int32_t parts;           // groups of threads that add the splits
-    bool relu;                       // c = max(0, ..) at last
-    bool in_pairs;                   // sums are written in pairs, with nothing after them but addend
-    const float *scale;              // NULL, or the sum's factor for each n
-    const float *addend;             // NULL, or what is added, in c's places (c itself, too)
-    const float *a, *b, *bias;       // bias: NULL or one for each n
-    float *c, *partial;              // partial: NULL, or [splits][m][n] in the place of c
+    bool dense;                // c is (m, n): none of the line above matters
+    int32_t splits, split_k;   // parts of k and their length; block (m tile, n tile, part)
+    int32_t parts;             // groups of threads that add the splits
+    bool relu;                 // c = max(0, ..) at last
+    bool in_pairs;             // sums are written in pairs, with nothing after them but addend
+    const float *scale;        // NULL, or the sum's factor for each n
+    const float *addend;       // NULL, or what is added, in c's places (c itself, too)
+    const float *a, *b, *bias; // bias: NULL or one for each n
+    float *c, *partial;        // partial: NULL, or [splits][m][n] in the place of c
 } MatrixArguments;
+
+// y[tap][column][row] = x[tap][row][column]; x_stride: from one row of x to the next.
+typedef struct TurnArguments {
+    int32_t rows, columns, x_stride;
+    const float *x;
+    float *y;
+} TurnArguments;
 
 // Norms of images' weight gradients: x (images, height, width, inner), dy (images, positions,
 // outer).

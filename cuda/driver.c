@@ -76,6 +76,7 @@ static struct {
     Handle stream;
     Handle modules[PTX_COUNT], functions[KERNEL_COUNT];
     int shared_bytes[KERNEL_COUNT]; // that a function may have by now
+    bool is_90, takes_warpgroups;   // compute capability 9.0; and its own instructions
     char description[256];
 } gpu;
 
@@ -148,6 +149,7 @@ static bool pick_device(int *device, Error *error)
             return false;
         snprintf(gpu.description, sizeof gpu.description, "%s, compute capability %d.%d, %.1f GiB",
                  name, major, minor, (double)bytes / (1 << 30));
+        gpu.is_90 = major == 9 && minor == 0;
         if (major >= 8) return true;
     }
     return fail(error, "%s: compute capability 8.0 or newer is needed (Ampere and later)",
@@ -164,6 +166,7 @@ static bool open_device(Error *error)
         !CHECKED(cuCtxSetCurrent(context), error) ||
         !CHECKED(cuStreamCreate(&gpu.stream, STREAM_NON_BLOCKING), error))
         return false;
+    gpu.takes_warpgroups = gpu.is_90 && version >= 12000; // by then the driver reads PTX 8.0
     size_t length = strlen(gpu.description);
     snprintf(gpu.description + length, sizeof gpu.description - length, ", driver for CUDA %d.%d",
              version / 1000, version % 1000 / 10);
@@ -189,13 +192,15 @@ const char *device_description(void)
 #define FAMILY_OPTIMIZER(name) PTX_OPTIMIZER,
 #define FAMILY_MATRIX(name) PTX_MATRIX,
 #define FAMILY_GRAM(name) PTX_GRAM,
+#define FAMILY_WARPGROUP(name) PTX_WARPGROUP,
 static const PtxFile families[KERNEL_COUNT] = {
     KERNELS_OF_ELEMENTWISE(FAMILY_ELEMENTWISE) KERNELS_OF_REDUCE(FAMILY_REDUCE)
         KERNELS_OF_LOSS(FAMILY_LOSS) KERNELS_OF_NORM(FAMILY_NORM)
             KERNELS_OF_GROUP_NORM(FAMILY_GROUP_NORM) KERNELS_OF_POOL(FAMILY_POOL)
                 KERNELS_OF_RESAMPLE(FAMILY_RESAMPLE) KERNELS_OF_NOISE(FAMILY_NOISE)
                     KERNELS_OF_DATA(FAMILY_DATA) KERNELS_OF_OPTIMIZER(FAMILY_OPTIMIZER)
-                        KERNELS_OF_MATRIX(FAMILY_MATRIX) KERNELS_OF_GRAM(FAMILY_GRAM)};
+                        KERNELS_OF_MATRIX(FAMILY_MATRIX) KERNELS_OF_GRAM(FAMILY_GRAM)
+                            KERNELS_OF_WARPGROUP(FAMILY_WARPGROUP)};
 
 static void load_module(PtxFile file)
 {
@@ -345,7 +350,7 @@ static void driver_to_host(int64_t bytes, const void *device, void *host)
 
 const Backend *driver_open(Error *error)
 {
-    static const Backend backend = {
+    static Backend backend = {
         .name = "cuda",
         .memory = {driver_allocate, driver_release, driver_to_device, driver_to_host},
         .launch = driver_launch,
@@ -355,5 +360,6 @@ const Backend *driver_open(Error *error)
         .start = driver_start,
         .forget = driver_forget};
     if (!gpu.stream && !open_device(error)) return NULL;
+    backend.warpgroups = gpu.takes_warpgroups ? WARPGROUPS_WHERE_FASTER : WARPGROUPS_NONE;
     return &backend;
 }

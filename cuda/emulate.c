@@ -108,6 +108,8 @@ static void fiber_main(void)
         for (;;) {
             machine.kernel(machine.arguments);
             Thread *thread = current_thread();
+            if (thread->product_count > 0)
+                emulator_fault("the thread ends with products under way");
             if (thread->copy_count > 0)
                 emulator_fault("the thread ends with asynchronous copies under way");
             thread->state = STATE_DONE;
@@ -205,7 +207,7 @@ static void run_block(void)
         Thread *t = &machine.threads[i];
         t->state = STATE_READY;
         t->fiber = NULL;
-        t->copy_count = t->group = 0;
+        t->copy_count = t->group = t->product_count = t->product_group = 0;
     }
     while (machine.finished < machine.thread_count) {
         bool progress = false;
@@ -267,8 +269,10 @@ static void start_machine(void)
     machine.shared = pages(SHARED_LIMIT);
     machine.shared_words = pages(sizeof(Word) * SHARED_LIMIT / 4);
     Copy *copies = pages(sizeof(Copy) * COPIES_LIMIT * THREADS_LIMIT);
+    Product *products = pages(sizeof(Product) * PRODUCTS_LIMIT * THREADS_LIMIT);
     for (int i = 0; i < THREADS_LIMIT; i++) {
         machine.threads[i].copies = copies + i * COPIES_LIMIT;
+        machine.threads[i].products = products + i * PRODUCTS_LIMIT;
         machine.thread_index[i].x = (uint32_t)i;
     }
 }
@@ -442,6 +446,8 @@ const Backend *emulator_open(Error *error)
     (void)error;
     const char *seed = getenv("SIEVE_EMULATED_ORDER"); // shuffled order of threads, for tests
     if (seed) emulator_order(strtoull(seed, NULL, 10));
+    // a GPU that has them, for tests, too
+    backend.warpgroups = getenv("SIEVE_EMULATED_WARPGROUPS") ? WARPGROUPS_ALWAYS : WARPGROUPS_NONE;
     backend.memory = emulator_memory;
     return &backend;
 #endif

@@ -20,6 +20,7 @@ enum {
     LANES_OF_WARP = 32,
     SHARED_LIMIT = 227 * 1024, // bytes: what one block may have on sm_90
     COPIES_LIMIT = 1024,       // asynchronous copies of a thread that are under way
+    PRODUCTS_LIMIT = 64,       // instructions of a warpgroup, likewise
     ARRAYS_LIMIT = LAUNCH_MOST_ARRAYS
 };
 
@@ -28,6 +29,7 @@ enum {
 typedef struct Word {
     uint32_t written_at, read_at; // 0: never
     uint16_t writer, reader;      // thread of the block, or READERS_.. below
+    uint16_t fences;              // how many the writer had made
     bool in_flight;               // an asynchronous copy is to arrive here
 } Word;
 enum { SEVERAL_THREADS = 0xfffe, SEVERAL_BLOCKS = 0xffff };
@@ -37,6 +39,13 @@ typedef struct Copy {
     const float *from; // NULL: zeros
     int bytes, group;
 } Copy;
+
+// An instruction of a warpgroup that has begun: this thread's part of it.
+typedef struct Product {
+    int tiles, group;
+    float (*sums)[4];
+    const float *a, *b;
+} Product;
 
 typedef enum State { STATE_READY, STATE_BARRIER, STATE_WARP, STATE_DONE } State;
 
@@ -73,6 +82,9 @@ typedef struct Thread {
     WarpRequest *request;
     Copy *copies; // [COPIES_LIMIT], of the groups that have not been waited for
     int copy_count, group;
+    Product *products; // [PRODUCTS_LIMIT], likewise
+    int product_count, product_group;
+    uint16_t fences;
 } Thread;
 
 typedef struct Range {
@@ -117,6 +129,8 @@ void emulator_yield(State state);
 
 // emulate_memory.c: before every access of a kernel.
 void emulator_access(uintptr_t address, uintptr_t bytes, bool write);
+// The same for a read of shared memory by the matrix unit, which sees what was fenced.
+void emulator_unit_access(const float *row, int floats);
 
 // Where this device memory really is, and that it is one allocation; NULL otherwise.
 void *emulator_address(const void *device, int64_t bytes);

@@ -103,6 +103,7 @@ static void check_word(Word *word, uint32_t first, bool write, const char *what,
                            word->reader, what, (unsigned long)offset);
         word->written_at = machine.epoch;
         word->writer = (uint16_t)machine.current;
+        word->fences = machine.threads[machine.current].fences;
         word->in_flight = false;
         return;
     }
@@ -130,6 +131,19 @@ static void access_shared(uintptr_t offset, uintptr_t bytes, bool write)
             emulator_fault("reads shared memory that nobody wrote, byte %lu",
                            (unsigned long)(4 * i));
         check_word(word, machine.block_epoch, write, "shared memory", 4 * i);
+    }
+}
+
+void emulator_unit_access(const float *row, int floats)
+{
+    const uintptr_t offset = (uintptr_t)row - (uintptr_t)machine.shared;
+    access_shared(offset, (uintptr_t)floats * sizeof *row, false);
+    for (uintptr_t i = offset / 4; i < offset / 4 + (uintptr_t)floats; i++) {
+        const Word *word = &machine.shared_words[i];
+        if (word->fences == machine.threads[word->writer].fences)
+            emulator_fault("the matrix unit reads what thread %d wrote without a fence: shared "
+                           "memory, byte %lu",
+                           word->writer, (unsigned long)(4 * i));
     }
 }
 

@@ -19,7 +19,7 @@
 // For kernels that registers limit: threads of a block, blocks that should fit a multiprocessor.
 #define KERNEL_WITH(name, Arguments, threads, blocks) \
     extern "C" __global__ void __launch_bounds__(threads, blocks) name(const Arguments a)
-extern __shared__ float4 shared_memory[];
+extern __shared__ __align__(1024) float4 shared_memory[]; // as warpgroup.h wants it
 #define SHARED_MEMORY(type, name) type *const name = (type *)(void *)shared_memory
 #define UNROLL _Pragma("unroll")
 #define NO_UNROLL _Pragma("unroll 1")

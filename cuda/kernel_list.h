@@ -47,13 +47,16 @@
     X(bf16_forward_128) X(bf16_input_128) X(bf16_weight_128)                                   \
     X(bf16_forward_128_64) X(bf16_input_128_64) X(bf16_weight_128_64)                         \
     X(bf16_forward_64) X(bf16_input_64) X(bf16_weight_64)                                      \
-    X(finish_splits) X(finish_splits_wide) X(frozen_gradient)
+    X(finish_splits) X(finish_splits_wide) X(turn_weights) X(frozen_gradient)
+// Of compute capability 9.0 alone.
+#define KERNELS_OF_WARPGROUP(X) X(warpgroup_128) X(warpgroup_64)
 #define KERNELS_OF_GRAM(X) X(gram_16) X(gram_64)
 
 #define ALL_KERNELS(X)                                                                         \
     KERNELS_OF_ELEMENTWISE(X) KERNELS_OF_REDUCE(X) KERNELS_OF_LOSS(X) KERNELS_OF_NORM(X)       \
     KERNELS_OF_GROUP_NORM(X) KERNELS_OF_POOL(X) KERNELS_OF_RESAMPLE(X) KERNELS_OF_NOISE(X)     \
-    KERNELS_OF_DATA(X) KERNELS_OF_OPTIMIZER(X) KERNELS_OF_MATRIX(X) KERNELS_OF_GRAM(X)
+    KERNELS_OF_DATA(X) KERNELS_OF_OPTIMIZER(X) KERNELS_OF_MATRIX(X) KERNELS_OF_GRAM(X)     \
+    KERNELS_OF_WARPGROUP(X)
 
 // clang-format on
 

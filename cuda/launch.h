@@ -43,9 +43,13 @@ typedef struct Launch {
 
 enum { LAUNCH_MOST_ARRAYS = 12 };
 
+// Whether the device has Hopper's matrix instruction; for tests, that whatever it can do goes there.
+typedef enum Warpgroups { WARPGROUPS_NONE, WARPGROUPS_WHERE_FASTER, WARPGROUPS_ALWAYS } Warpgroups;
+
 typedef struct Backend {
     const char *name;
-    DeviceMemory memory; // at once, whatever is noted: others use launch.c's
+    Warpgroups warpgroups; // use of kernels/warpgroup.cu
+    DeviceMemory memory;   // at once, whatever is noted: others use launch.c's
     void (*launch)(const Launch *launch);
     void (*wait)(void); // until all kernels are done
     // A graph of these kernels, one after the other; another launch of the same kernel in one's

@@ -4,7 +4,7 @@
 
 typedef enum Kind { KIND_FORWARD, KIND_INPUT, KIND_WEIGHT } Kind;
 
-enum { TILE_K = 32, STAGES = 3, MULTIPROCESSORS = 132 }; // of an H100 or H200
+enum { TILE_K = 32, MULTIPROCESSORS = 132 }; // of an H100 or H200
 
 static Precision precision;
 
@@ -33,15 +33,19 @@ typedef struct Tile {
     int m, n, fit;
     double weight; // time for a k and an element of the result, relative to the largest tile
     KernelNumber kernels[3]; // by precision
+    bool is_warpgroups;      // of kernels/warpgroup.cu
 } Tile;
 
 static const Tile tiles[] = {
-    {64, 64, 4, 1.5, {KERNEL_exact_forward_64, KERNEL_tf32_forward_64, KERNEL_bf16_forward_64}},
-    {128, 64, 3, 1.2, {KERNEL_COUNT, KERNEL_tf32_forward_128_64, KERNEL_bf16_forward_128_64}},
-    {128, 128, 2, 1.0, {KERNEL_COUNT, KERNEL_tf32_forward_128, KERNEL_bf16_forward_128}}};
+    {64, 64, 4, 1.5, {KERNEL_exact_forward_64, KERNEL_tf32_forward_64, KERNEL_bf16_forward_64}, 0},
+    {128, 64, 3, 1.2, {KERNEL_COUNT, KERNEL_tf32_forward_128_64, KERNEL_bf16_forward_128_64}, 0},
+    {128, 128, 2, 1.0, {KERNEL_COUNT, KERNEL_tf32_forward_128, KERNEL_bf16_forward_128}, 0},
+    {256, 64, 1, 1.0, {KERNEL_COUNT, KERNEL_warpgroup_64, KERNEL_warpgroup_64}, true},
+    {256, 128, 1, 0.6, {KERNEL_COUNT, KERNEL_warpgroup_128, KERNEL_warpgroup_128}, true}};
+enum { FIRST_OF_WARPGROUPS = 3, TILES = 5 };
 // Copies of single floats, for channels that are no multiple of four.
 static const Tile tile_any = {
-    64, 64, 2, 1, {KERNEL_exact_forward_any, KERNEL_tf32_forward_any, KERNEL_tf32_forward_any}};
+    64, 64, 2, 1, {KERNEL_exact_forward_any, KERNEL_tf32_forward_any, KERNEL_tf32_forward_any}, 0};
 
 typedef struct Cut {
     const Tile *tile;
@@ -69,20 +73,35 @@ static Cut cut_with(int64_t splits, const MatrixArguments *s, const Tile *tile)
     return (Cut){tile, split_k ? ceiling(s->k, split_k) : 1, split_k};
 }
 
-// The fastest way by the shape alone, so that the sums have one order on every device.
+// Whether kernels/warpgroup.cu can do it: sums over k so long that what it cuts off averages out.
+static bool takes_warpgroups(const MatrixArguments *s, Kind kind)
+{
+    return precision != PRECISION_EXACT && kind != KIND_WEIGHT && s->k >= 32;
+}
+
+// Whether the weights are turned before, since the warpgroup's lie along k.
+static bool turns(const Tile *tile, Kind kind)
+{
+    return tile->is_warpgroups && kind == KIND_FORWARD;
+}
+
+// The fastest way by the shape and the kind of device alone, so that the sums have one order.
 static Cut cut_of(const MatrixArguments *s, Kind kind)
 {
     static const int64_t splits[] = {1,  2,  3,  4,  5,  6,  8,  10,  12,  16,
                                      20, 24, 32, 40, 48, 64, 96, 128, 192, 256};
-    const bool chunks = in_chunks(s, kind);
+    const Warpgroups use = device_backend()->warpgroups;
+    const bool chunks = in_chunks(s, kind), may = use && chunks && takes_warpgroups(s, kind);
+    const int first = may && use == WARPGROUPS_ALWAYS ? FIRST_OF_WARPGROUPS : 0;
     Cut best = {0};
+    const double turning = 3 + 3e-6 * s->k * s->n; // of the weights, in the same steps
     double least = 0;
-    for (int t = 0; t < (chunks ? 3 : 1); t++) {
+    for (int t = first; t < (may ? TILES : chunks ? FIRST_OF_WARPGROUPS : 1); t++) {
         const Tile *tile = chunks ? &tiles[t] : &tile_any;
         if (tile->kernels[precision] == KERNEL_COUNT) continue;
         for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++) {
             if (splits[i] > 1 && splits[i] > ceiling(s->k, TILE_K)) break;
-            const double time = time_of(s, tile, splits[i]);
+            const double time = time_of(s, tile, splits[i]) + (turns(tile, kind) ? turning : 0);
             if (best.tile && time >= least) continue;
             best = cut_with(splits[i], s, tile);
             least = time;
@@ -104,13 +123,15 @@ static void each_part(MatrixArguments s, Kind kind, const Cut *cut, Extents exte
         s.partial ? (uintptr_t)s.partial : (uintptr_t)s.c | (uintptr_t)s.addend;
     s.in_pairs = s.n % 2 == 0 && places % 8 == 0 && (s.partial || !(s.bias || s.scale || s.relu));
     const int64_t partial = s.partial ? (int64_t)s.splits * s.m * s.n : 0;
+    const int stages = tile->is_warpgroups ? 4 : 3;
     const Grid grid = {.x = ceiling(s.m, tile->m),
                        .y = ceiling(s.n, tile->n),
                        .z = s.splits,
-                       .threads = 128,
-                       .shared = STAGES * (tile->m + tile->n) * TILE_K * (int)sizeof(float)};
-    LAUNCH((KernelNumber)((int)tile->kernels[precision] + (int)kind), grid, s,
-           READS(s.a, extents.a), READS(s.b, extents.b), READS(s.bias, s.n), READS(s.scale, s.n),
+                       .threads = tile->is_warpgroups ? 256 : 128,
+                       .shared = stages * (tile->m + tile->n) * TILE_K * (int)sizeof(float)};
+    const int form = tile->is_warpgroups ? 0 : (int)kind;
+    LAUNCH((KernelNumber)((int)tile->kernels[precision] + form), grid, s, READS(s.a, extents.a),
+           READS(s.b, extents.b), READS(s.bias, s.n), READS(s.scale, s.n),
            READS(s.addend, extents.c), WRITES(s.c, extents.c), WRITES(s.partial, partial));
 }
 
@@ -127,14 +148,39 @@ static void finish(MatrixArguments s, Extents extents)
            WRITES(s.c, extents.c));
 }
 
+// b with its taps as [n][inner], at y: what is left is the product that an input gradient is.
+static int64_t turn_weights(MatrixArguments *s, int64_t extent, float *y)
+{
+    const int64_t taps = s->k / s->inner;
+    TurnArguments turn = {.rows = s->inner, .columns = s->n, .x_stride = s->b_stride};
+    turn.x = s->b;
+    turn.y = y;
+    const Grid grid = {.x = ceiling(turn.rows, 32),
+                       .y = ceiling(turn.columns, 32),
+                       .z = taps,
+                       .threads = MOST_THREADS,
+                       .shared = 32 * 33 * (int)sizeof(float)};
+    LAUNCH(KERNEL_turn_weights, grid, turn, READS(turn.x, extent),
+           WRITES(turn.y, (int64_t)s->k * s->n));
+    s->b = y;
+    s->b_stride = s->inner;
+    s->kernel_row = s->kernel_column = 0;
+    s->kernel_step = 1;
+    s->kernel_width = s->taps_wide;
+    return (int64_t)s->k * s->n;
+}
+
 static void product(MatrixArguments s, Kind kind, Extents extents)
 {
     if (s.m == 0 || s.n == 0) return;
     const Cut cut = cut_of(&s, kind);
-    if (cut.splits > 1) {
-        s.splits = index_of(cut.splits);
-        s.partial = device_scratch(cut.splits * s.m * s.n * (int64_t)sizeof(float));
-    }
+    const int64_t partial = cut.splits > 1 ? (cut.splits * s.m * s.n + 3) / 4 * 4 : 0;
+    const int64_t turned = turns(cut.tile, kind) ? (int64_t)s.k * s.n : 0;
+    float *scratch =
+        partial + turned > 0 ? device_scratch((partial + turned) * (int64_t)sizeof(float)) : NULL;
+    if (turned) extents.b = turn_weights(&s, extents.b, scratch + partial);
+    s.splits = index_of(cut.splits);
+    if (cut.splits > 1) s.partial = scratch;
     each_part(s, kind, &cut, extents);
     if (cut.splits > 1) finish(s, extents);
 }

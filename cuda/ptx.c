@@ -22,6 +22,7 @@ EMBED(data)
 EMBED(optimizer)
 EMBED(matrix)
 EMBED(gram)
+EMBED(warpgroup)
 
 const Ptx *ptx_text(PtxFile file)
 {
@@ -38,6 +39,7 @@ const Ptx *ptx_text(PtxFile file)
         [PTX_OPTIMIZER] = {"optimizer", sieve_ptx_optimizer},
         [PTX_MATRIX] = {"matrix", sieve_ptx_matrix},
         [PTX_GRAM] = {"gram", sieve_ptx_gram},
+        [PTX_WARPGROUP] = {"warpgroup", sieve_ptx_warpgroup},
     };
     return &files[file];
 }

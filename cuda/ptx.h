@@ -15,6 +15,7 @@ typedef enum PtxFile {
     PTX_OPTIMIZER,
     PTX_MATRIX,
     PTX_GRAM,
+    PTX_WARPGROUP, // for compute capability 9.0; the others from 8.0 on
     PTX_COUNT
 } PtxFile;
 

@@ -1,5 +1,5 @@
 // Kernels with one fault each, for tests/cuda/test_emulator.c: what the emulator must find.
-#include "cuda/kernel.h"
+#include "cuda/warpgroup.h"
 
 KERNEL(right, UnaryArguments)
 {
@@ -103,6 +103,34 @@ KERNEL(copies_to_an_odd_place, UnaryArguments)
     copy_async_wait(0);
 }
 
+// A warpgroup's product: what it reads has not been fenced.
+KERNEL(forgets_the_fence, UnaryArguments)
+{
+    SHARED_MEMORY(float, shared);
+    float sums[8][4] = {{0}};
+    for (int i = (int)threadIdx.x; i < (int)a.count; i += (int)blockDim.x) shared[i] = a.x[0];
+    __syncthreads();
+    warpgroup_multiply_64(sums, shared, shared);
+    warpgroup_commit();
+    warpgroup_wait(0);
+    a.out[threadIdx.x] = sums[0][0];
+}
+
+// What it reads is overwritten before the wait.
+KERNEL(overwrites_what_is_multiplied, UnaryArguments)
+{
+    SHARED_MEMORY(float, shared);
+    float sums[8][4] = {{0}};
+    for (int i = (int)threadIdx.x; i < (int)a.count; i += (int)blockDim.x) shared[i] = a.x[0];
+    fence_for_unit();
+    __syncthreads();
+    warpgroup_multiply_64(sums, shared, shared);
+    warpgroup_commit();
+    if (threadIdx.x == 127) shared[0] = 0;
+    warpgroup_wait(0);
+    a.out[threadIdx.x] = sums[0][0];
+}
+
 // One warp multiplies (16 x 8) (8 x 8), or (16 x 16) (16 x 8) in bf16, from the PTX ISA's fragments.
 // x: A row by row, then B row by row; out: C.
 KERNEL(one_tile_tf32, UnaryArguments)
@@ -143,4 +171,30 @@ KERNEL(one_tile_bf16, UnaryArguments)
     a.out[g * 8 + 2 * t + 1] = c[0][1];
     a.out[(g + 8) * 8 + 2 * t] = c[0][2];
     a.out[(g + 8) * 8 + 2 * t + 1] = c[0][3];
+}
+
+// A warpgroup multiplies (64 x 8) (8 x 64): a.x holds A row by row, then B's columns one by one.
+KERNEL(one_warpgroup, UnaryArguments)
+{
+    SHARED_MEMORY(float, shared);
+    float sums[8][4] = {{0}};
+    float *b = shared + 64 * 32;
+    for (int i = (int)threadIdx.x; i < 64 * 32; i += (int)blockDim.x) shared[i] = b[i] = 0;
+    __syncthreads();
+    for (int i = (int)threadIdx.x; i < 64 * 8; i += (int)blockDim.x) {
+        const int row = i / 8, k = i % 8, place = row * 32 + ((k / 4 ^ row % 8) * 4 | k % 4);
+        shared[place] = a.x[i];
+        b[place] = a.x[64 * 8 + i];
+    }
+    fence_for_unit();
+    __syncthreads();
+    warpgroup_begin();
+    warpgroup_multiply_64(sums, shared, b);
+    warpgroup_commit();
+    warpgroup_wait(0);
+    warpgroup_settle(8, sums);
+    const int row = (int)threadIdx.x / WARP * 16 + (int)threadIdx.x % WARP / 4;
+    for (int j = 0; j < 8; j++)
+        for (int r = 0; r < 4; r++)
+            a.out[(row + r / 2 * 8) * 64 + 8 * j + 2 * ((int)threadIdx.x % 4) + r % 2] = sums[j][r];
 }

@@ -64,6 +64,17 @@ static void bf16_kernels_agree_with_the_processor(void)
     compare(PRECISION_BF16, 4, 3);
 }
 
+// As on a GPU of compute capability 9.0, with its matrix instruction for whatever it can do.
+static void warpgroups_agree_with_the_processor(void)
+{
+    setenv("SIEVE_EMULATED_WARPGROUPS", "1", 1);
+    compare(PRECISION_TF32, 5, 6);
+    emulator_order(5);
+    compare(PRECISION_BF16, 6, 3);
+    emulator_order(0);
+    unsetenv("SIEVE_EMULATED_WARPGROUPS");
+}
+
 int main(int argc, char **argv)
 {
     static const Test tests[] = {
@@ -72,6 +83,7 @@ int main(int argc, char **argv)
         {"threads_may_run_in_any_order", threads_may_run_in_any_order},
         {"tf32_kernels_agree_with_the_processor", tf32_kernels_agree_with_the_processor},
         {"bf16_kernels_agree_with_the_processor", bf16_kernels_agree_with_the_processor},
+        {"warpgroups_agree_with_the_processor", warpgroups_agree_with_the_processor},
     };
     return TESTS_RUN(tests);
 }

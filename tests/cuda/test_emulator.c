@@ -30,6 +30,9 @@ enum { THREADS = 64, SHARED = THREADS * 4 };
 FAULTY(DECLARE)
 void emulated_one_tile_tf32(const void *arguments);
 void emulated_one_tile_bf16(const void *arguments);
+void emulated_one_warpgroup(const void *arguments);
+void emulated_forgets_the_fence(const void *arguments);
+void emulated_overwrites_what_is_multiplied(const void *arguments);
 
 typedef struct Device {
     const Backend *backend; // NULL: the test is skipped
@@ -122,6 +125,50 @@ static void the_matrix_instruction_multiplies_ptx_fragments(void)
     multiplies("one_tile_bf16", emulated_one_tile_bf16, 16);
 }
 
+// The same of a warpgroup, from shared memory as the unit wants it.
+static void a_warpgroup_multiplies_from_shared_memory(void)
+{
+    enum { N = 64, K = 8, SIZE = 2 * N * K };
+    static float x[SIZE], c[N * N];
+    Device d = open_device(N * N);
+    if (!d.backend) return;
+    for (int i = 0; i < SIZE; i++) x[i] = (float)(i * 7 % 31 - 15);
+    d.backend->memory.to_device(SIZE * 4, x, d.x);
+    Error error = {0};
+    Grid grid = {.x = 1, .threads = 128, .shared = 2 * N * 128};
+    check(run(&d, "one_warpgroup", emulated_one_warpgroup, grid, SIZE, N * N, &error), "%s",
+          error.message);
+    d.backend->memory.to_host(N * N * 4, d.out, c);
+    for (int m = 0; m < N; m++)
+        for (int n = 0; n < N; n++) {
+            float sum = 0;
+            for (int k = 0; k < K; k++) sum += x[m * K + k] * x[N * K + n * K + k];
+            check(c[m * N + n] == sum, "at (%d, %d): %g, not %g", m, n, (double)c[m * N + n],
+                  (double)sum);
+        }
+    close_device(&d);
+}
+
+static void finds_of_warpgroup(const char *name, EmulatedKernel *kernel, const char *fault)
+{
+    enum { FLOATS = 64 * 32 };
+    Device d = open_device(FLOATS);
+    if (!d.backend) return;
+    Error error = {0};
+    Grid grid = {.x = 1, .threads = 128, .shared = FLOATS * 4};
+    run(&d, name, kernel, grid, FLOATS, FLOATS, &error);
+    check(strstr(error.message, fault) != NULL, "%s: '%s' is not in: %s", name, fault,
+          error.message);
+    close_device(&d);
+}
+
+static void faults_of_a_warpgroup_are_found(void)
+{
+    finds_of_warpgroup("forgets_the_fence", emulated_forgets_the_fence, "without a fence");
+    finds_of_warpgroup("overwrites_what_is_multiplied", emulated_overwrites_what_is_multiplied,
+                       "without a barrier");
+}
+
 static void the_host_cannot_read_device_memory(void)
 {
     Device d = open_device(4);
@@ -145,6 +192,8 @@ int main(int argc, char **argv)
         {"faults_are_found", faults_are_found},
         {"the_matrix_instruction_multiplies_ptx_fragments",
          the_matrix_instruction_multiplies_ptx_fragments},
+        {"a_warpgroup_multiplies_from_shared_memory", a_warpgroup_multiplies_from_shared_memory},
+        {"faults_of_a_warpgroup_are_found", faults_of_a_warpgroup_are_found},
         {"the_host_cannot_read_device_memory", the_host_cannot_read_device_memory},
     };
     return TESTS_RUN(tests);

@@ -13,11 +13,16 @@ static bool hash_sources(const char *name, char *hex)
 {
     char own[128];
     snprintf(own, sizeof own, "cuda/kernels/%s.cu", name);
-    const char *paths[] = {own, "cuda/kernel.h", "cuda/arguments.h", "core/image_pose.h",
+    const char *paths[] = {own,
+                           "cuda/kernels/product.h",
+                           "cuda/warpgroup.h",
+                           "cuda/kernel.h",
+                           "cuda/arguments.h",
+                           "core/image_pose.h",
                            "core/cpu/vmath.h"};
     Text all = {0};
     bool ok = true;
-    for (int i = 0; ok && i < 5; i++) {
+    for (int i = 0; ok && i < 7; i++) {
         Bytes bytes = {0};
         Error error = {0};
         ok = check(file_read(paths[i], 1 << 20, &bytes, &error), "%s", error.message);
@@ -49,8 +54,11 @@ static void ptx_is_for_old_drivers(void)
 {
     for (int i = 0; i < PTX_COUNT; i++) {
         const Ptx *ptx = ptx_text((PtxFile)i);
-        check(strstr(ptx->text, "\n.version 7.1\n") != NULL, "%s: no .version 7.1", ptx->name);
-        check(strstr(ptx->text, "\n.target sm_80\n") != NULL, "%s: no .target sm_80", ptx->name);
+        const bool hopper = i == PTX_WARPGROUP;
+        const char *version = hopper ? "\n.version 8.0\n" : "\n.version 7.1\n";
+        const char *target = hopper ? "\n.target sm_90a\n" : "\n.target sm_80\n";
+        check(strstr(ptx->text, version) != NULL, "%s: no %s", ptx->name, version + 1);
+        check(strstr(ptx->text, target) != NULL, "%s: no %s", ptx->name, target + 1);
         check(strstr(ptx->text, ".local ") == NULL, "%s: local memory", ptx->name);
     }
 }
@@ -77,6 +85,7 @@ static void every_kernel_has_its_text(void)
 #define IN_OPTIMIZER(name) has(PTX_OPTIMIZER, #name);
 #define IN_MATRIX(name) has(PTX_MATRIX, #name);
 #define IN_GRAM(name) has(PTX_GRAM, #name);
+#define IN_WARPGROUP(name) has(PTX_WARPGROUP, #name);
     KERNELS_OF_ELEMENTWISE(IN_ELEMENTWISE)
     KERNELS_OF_REDUCE(IN_REDUCE)
     KERNELS_OF_LOSS(IN_LOSS)
@@ -89,6 +98,7 @@ static void every_kernel_has_its_text(void)
     KERNELS_OF_OPTIMIZER(IN_OPTIMIZER)
     KERNELS_OF_MATRIX(IN_MATRIX)
     KERNELS_OF_GRAM(IN_GRAM)
+    KERNELS_OF_WARPGROUP(IN_WARPGROUP)
 }
 
 static void ptx_assembles_without_spills(void)
