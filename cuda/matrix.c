@@ -40,7 +40,7 @@ static const Tile tiles[] = {
     {64, 64, 4, 1.5, {KERNEL_exact_forward_64, KERNEL_tf32_forward_64, KERNEL_bf16_forward_64}, 0},
     {128, 64, 3, 1.2, {KERNEL_COUNT, KERNEL_tf32_forward_128_64, KERNEL_bf16_forward_128_64}, 0},
     {128, 128, 2, 1.0, {KERNEL_COUNT, KERNEL_tf32_forward_128, KERNEL_bf16_forward_128}, 0},
-    {256, 64, 1, 1.0, {KERNEL_COUNT, KERNEL_warpgroup_64, KERNEL_warpgroup_64}, true},
+    {256, 64, 1, 0.92, {KERNEL_COUNT, KERNEL_warpgroup_64, KERNEL_warpgroup_64}, true},
     {256, 128, 1, 0.6, {KERNEL_COUNT, KERNEL_warpgroup_128, KERNEL_warpgroup_128}, true}};
 enum { FIRST_OF_WARPGROUPS = 3, TILES = 5 };
 // Copies of single floats, for channels that are no multiple of four.
@@ -91,10 +91,11 @@ static Cut cut_of(const MatrixArguments *s, Kind kind)
     static const int64_t splits[] = {1,  2,  3,  4,  5,  6,  8,  10,  12,  16,
                                      20, 24, 32, 40, 48, 64, 96, 128, 192, 256};
     const Warpgroups use = device_backend()->warpgroups;
-    const bool chunks = in_chunks(s, kind), may = use && chunks && takes_warpgroups(s, kind);
-    const int first = may && use == WARPGROUPS_ALWAYS ? FIRST_OF_WARPGROUPS : 0;
+    const bool chunks = in_chunks(s, kind), always = use == WARPGROUPS_ALWAYS;
+    const bool may = use && chunks && takes_warpgroups(s, kind) && (always || s->n >= 64);
+    const int first = may && always ? FIRST_OF_WARPGROUPS : 0;
     Cut best = {0};
-    const double turning = 3 + 3e-6 * s->k * s->n; // of the weights, in the same steps
+    const double turning = 1.5 + 3e-6 * s->k * s->n; // of the weights, in the same steps
     double least = 0;
     for (int t = first; t < (may ? TILES : chunks ? FIRST_OF_WARPGROUPS : 1); t++) {
         const Tile *tile = chunks ? &tiles[t] : &tile_any;
