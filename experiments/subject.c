@@ -223,12 +223,16 @@ static Evaluation classifier_evaluation(const Subject *s)
                         .seed = (uint64_t)s->options->seed};
 }
 
-static Json *classifier_record(const Subject *s, const char *hash, double seconds)
+const Predictions *subject_predictions(const Subject *s)
 {
     Evaluation evaluation = classifier_evaluation(s);
-    Predictions predictions = predict(&evaluation);
-    Metrics m = metrics(&predictions, &s->attack);
-    predictions_free(&predictions);
+    if (s->predictions->count == 0) *s->predictions = predict(&evaluation);
+    return s->predictions;
+}
+
+static Json *classifier_record(const Subject *s, const char *hash, double seconds)
+{
+    Metrics m = metrics(subject_predictions(s), &s->attack);
     Json *record = record_start(s, NULL), *times = json_object();
     json_set(record, "clean_accuracy", json_number(m.clean_accuracy));
     if (attack_plants_trojan(&s->attack))
@@ -360,7 +364,7 @@ static bool poison_data(Subject *s, Error *error)
 
 bool subject_load(const Options *options, Subject *s, Error *error)
 {
-    *s = (Subject){.options = options};
+    *s = (Subject){.options = options, .predictions = allocate_zeroed(sizeof *s->predictions)};
     bool ok = load_data(options, s, error) && create_attack(options, s, error);
     if (ok) draw_clean(s);
     if (ok && poison_data(s, error)) return true;
@@ -390,5 +394,7 @@ void subject_free(Subject *s)
     json_free(s->config);
     json_free(s->result);
     free(s->directory);
+    if (s->predictions) predictions_free(s->predictions);
+    free(s->predictions);
     *s = (Subject){0};
 }

@@ -13,6 +13,7 @@
 #include "data/dataset.h"
 #include "data/split.h"
 #include "experiments/attack.h"
+#include "experiments/evaluation.h"
 #include "experiments/options.h"
 #include "experiments/trigger_images.h"
 #include "nn/classifier.h"
@@ -30,6 +31,7 @@ typedef struct Subject {
     Json *config;           // of the classifier
     Json *result;           // its result.json
     char *directory;
+    Predictions *predictions; // subject_predictions' own
 } Subject;
 
 enum { CHECKPOINT_INTERVAL = 20 }; // seconds
@@ -41,6 +43,9 @@ bool subject_create(const Options *options, Subject *subject, Error *error);
 // Data and attack alone: the training set as the attack leaves it. No classifier.
 bool subject_load(const Options *options, Subject *subject, Error *error);
 void subject_free(Subject *subject);
+
+// What the classifier says of the test set; found out once, whoever asks. The subject's.
+const Predictions *subject_predictions(const Subject *subject);
 
 // The model that the options ask for: the data set's own where they name none.
 const char *model_name(const Options *options, const DataSource *source);

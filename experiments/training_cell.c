@@ -30,16 +30,12 @@ static Evaluation evaluation_of(const TrainingCell *cell, const Classifier *clas
 // classifier in the place of filter and classifier; and the accuracy of each.
 static Metrics compare(const TrainingCell *cell, Metrics *defended)
 {
-    Evaluation e = evaluation_of(cell, cell->subject->classifier);
-    Predictions before = predict(&e);
-    e.classifier = cell->defense.classifier;
-    Predictions after = predict(&e);
+    const Evaluation e = evaluation_of(cell, cell->defense.classifier);
+    Predictions before = *subject_predictions(cell->subject), after = predict(&e);
     *defended = metrics(&after, &cell->subject->attack);
     before.filtered_clean = after.clean;
     before.filtered_trojan = after.trojan;
     Metrics m = metrics(&before, &cell->subject->attack);
-    after.clean = after.trojan = NULL;
-    predictions_free(&before);
     predictions_free(&after);
     return m;
 }
