@@ -196,6 +196,11 @@ void tensor_read(const Tensor *tensor, void *values)
     fetch(tensor, values_of(tensor), values);
 }
 
+void gradient_read(const Tensor *tensor, float *values)
+{
+    fetch(tensor, tensor->grad, values);
+}
+
 void tensor_write(Tensor *tensor, const void *values)
 {
     if (tensor->memory)

@@ -59,6 +59,7 @@ bool tensors_side_by_side(const Tensor *a, const Tensor *b);
 // All its values (float or int32) between its device and an array of the program, both ways.
 void tensor_read(const Tensor *tensor, void *values);
 void tensor_write(Tensor *tensor, const void *values);
+void gradient_read(const Tensor *tensor, float *values); // likewise its gradient, where it has one
 
 // A shape written in place: tensor_create(SHAPE(128, 28, 28, 1)).
 #define SHAPE(...)                                                               \

@@ -46,6 +46,12 @@ case $1 in
     cmp "$scratch/same/first.safetensors" "$scratch/same/second.safetensors"
     exit
     ;;
+--attacks) # those that train networks of their own
+    "$BUILD/sieve" train --device "$device" --data digits --attack label-consistent --quiet --out "$scratch/attacks" &&
+        "$BUILD/sieve" train --device "$device" --data digits --attack hidden-trigger --model mlp --quiet --out "$scratch/attacks" &&
+        "$BUILD/sieve" run --device "$device" --data digits --attack dba --model mnist-dba --defense none --quiet --out "$scratch/attacks"
+    exit
+    ;;
 --goes-on) # SECONDS ARGUMENTS..: a long training killed after so long, twice; the second goes on where the first stood
     seconds=$2
     shift 2
@@ -128,6 +134,7 @@ part 100 "a training twice: the same bits" cuda/on-device.sh --same-bits --data 
 part 100 "a training that is killed goes on" cuda/on-device.sh --goes-on 35 --data signs --model preact-resnet18 --precision tf32 --set classifier.epochs=100000
 part 100 "attack and filters" "$BUILD/sieve" run --device "$device" --precision tf32 --data digits --attack badnet+ --defense vif,aif --quiet --out "$scratch/run"
 part 100 "training-time defenses" "$BUILD/sieve" run --device "$device" --data digits --attack badnets --defense none,activation-clustering,abl,nad,dp-sgd --set dp-sgd.epochs=2 --quiet --out "$scratch/run"
+part 100 "attacks with networks of their own" cuda/on-device.sh --attacks
 have_mnist && part 100 "MNIST" "$BUILD/sieve" train --device "$device" --precision tf32 --data mnist --data-dir "$shared/data" --attack badnet+ --scale paper --set classifier.epochs=5 -o "$scratch/mnist.safetensors" --out "$scratch/run"
 if command -v compute-sanitizer >/dev/null; then
     part 100 "compute-sanitizer memcheck" compute-sanitizer --error-exitcode 9 --tool memcheck "$BUILD/sieve" ops --device "$device" --check

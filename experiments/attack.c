@@ -38,6 +38,7 @@ const AttackMethod *attack_method_find(const char *name, Error *error)
 
 bool attack_create(Attack *attack, Error *error)
 {
+    if (!attack->kernels) attack->kernels = cpu_kernels();
     return !attack->method->create || attack->method->create(attack, error);
 }
 

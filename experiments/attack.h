@@ -106,6 +106,7 @@ struct Attack {
     int target;
     uint64_t seed;
     Json *settings;
+    const Kernels *kernels;  // where poison_set's networks are; NULL becomes the processor's
     const Picture *pictures; // the user's, of the images' size; the caller's; count 0: none
     int picture_count;
     const char *model;             // the classifier's

@@ -169,6 +169,7 @@ int command_poison(const Options *options)
         return command_failed((fail(&error, "poison: --poisoned DIR is wanted"), &error), 2);
     int status = request_check(options, &error);
     if (status) return command_failed(&error, status);
+    if (!request_device(options, &error)) return command_failed(&error, 1);
     use_threads(options);
     Options making = *options; // not reading
     making.poisoned = NULL;

@@ -18,7 +18,7 @@
 #include <string.h>
 #include "core/error.h"
 #include "core/ops.h"
-#include "data/batch.h"
+#include "experiments/batches.h"
 #include "experiments/evaluation.h"
 #include "experiments/training.h"
 
@@ -96,8 +96,9 @@ void federation_free(Federation *federation)
 typedef struct State {
     const FederatedTraining *training;
     Tape *tape;
+    ImageStore store;
     uint32_t *samples, *order; // of the participant at hand: room for the whole training set
-    float *global;             // G, all tensors one behind the other
+    float *global, *local;     // G, L_i: all tensors one behind the other
     double *change;            // sum_i (L_i - G)
 } State;
 
@@ -113,12 +114,12 @@ static double local_step(State *state, Optimizer *optimizer, int64_t first, int6
                          RandomKey key)
 {
     const FederatedTraining *t = state->training;
-    const Dataset *d = t->train;
-    Tensor *x = tape_tensor(state->tape, SHAPE(count, d->height, d->width, d->channels));
-    Tensor *y = tape_tensor_int(state->tape, SHAPE(count));
+    int32_t *labels = tape_allocate_host(state->tape, count * (int64_t)sizeof *labels);
     RandomKey augment = key;
     augment.purpose ^= random_purpose("augment");
-    batch_fill(d, state->order + first, count, t->augmentation, augment, first, x->data, y->ints);
+    Tensor *x = image_batch(&state->store, state->tape, state->order + first, count,
+                            t->augmentation, augment, first, labels);
+    Tensor *y = tape_ints(state->tape, count, labels);
     Mode mode = {.training = !t->frozen_norm, .dropout = true, .key = key};
     Tensor *loss = cross_entropy(classify(t->classifier, x, mode), y);
     double value = (double)tensor_value(loss);
@@ -141,6 +142,7 @@ static bool train_locally(State *state, int participant, int round, double *loss
     Optimizer *optimizer =
         optimizer_create_sgd(&t->classifier->parameters,
                              (Sgd){.momentum = t->momentum, .weight_decay = t->weight_decay});
+    optimizer_move(optimizer, classifier_kernels(t->classifier));
     uint32_t turn = (uint32_t)(round * f->participants + participant);
     for (int epoch = 0; count > 0 && epoch < local.epochs; epoch++) {
         RandomKey key = {t->seed, t->purpose + (uint32_t)epoch, turn};
@@ -160,41 +162,39 @@ static bool train_locally(State *state, int participant, int round, double *loss
 
 // ---- a round ----
 
-static void keep_global(State *state)
+static void read_network(const State *state, float *to)
 {
     const Parameters *parameters = &state->training->classifier->parameters;
-    float *to = state->global;
     for (int i = 0; i < parameters->count; to += parameters->items[i++].tensor->count)
-        memcpy(to, parameters->items[i].tensor->data,
-               sizeof(float) * (size_t)parameters->items[i].tensor->count);
+        tensor_read(parameters->items[i].tensor, to);
+}
+
+static void write_network(const State *state, const float *from)
+{
+    const Parameters *parameters = &state->training->classifier->parameters;
+    for (int i = 0; i < parameters->count; from += parameters->items[i++].tensor->count)
+        tensor_write(parameters->items[i].tensor, from);
 }
 
 // Adds L_i - G to the sum, and the network is G again.
 static void add_change(State *state)
 {
-    const Parameters *parameters = &state->training->classifier->parameters;
-    int64_t at = 0;
-    for (int i = 0; i < parameters->count; i++) {
-        float *values = parameters->items[i].tensor->data;
-        for (int64_t k = 0; k < parameters->items[i].tensor->count; k++, at++) {
-            state->change[at] += (double)values[k] - (double)state->global[at];
-            values[k] = state->global[at];
-        }
-    }
+    const int64_t size = tensors_size(&state->training->classifier->parameters);
+    read_network(state, state->local);
+    for (int64_t k = 0; k < size; k++)
+        state->change[k] += (double)state->local[k] - (double)state->global[k];
+    write_network(state, state->global);
 }
 
 // G = G + eta / n sum_i (L_i - G)
 static void aggregate(State *state)
 {
     const FederatedTraining *t = state->training;
-    const Parameters *parameters = &t->classifier->parameters;
+    const int64_t size = tensors_size(&t->classifier->parameters);
     double share = t->rate / t->federation->participants;
-    int64_t at = 0;
-    for (int i = 0; i < parameters->count; i++) {
-        float *values = parameters->items[i].tensor->data;
-        for (int64_t k = 0; k < parameters->items[i].tensor->count; k++, at++)
-            values[k] = (float)((double)values[k] + share * state->change[at]);
-    }
+    for (int64_t k = 0; k < size; k++)
+        state->global[k] = (float)((double)state->global[k] + share * state->change[k]);
+    write_network(state, state->global);
 }
 
 // To the loop of experiments/training.h a round is an epoch of one step.
@@ -205,7 +205,7 @@ static void run_round(void *opaque, const Step *s, double *figures)
     double sum = 0;
     int trained = 0;
     memset(state->change, 0, sizeof(double) * (size_t)tensors_size(&t->classifier->parameters));
-    keep_global(state);
+    read_network(state, state->global);
     for (int i = 0; i < t->federation->participants; i++) {
         double loss = 0;
         bool took_part = train_locally(state, i, s->epoch, &loss);
@@ -251,12 +251,15 @@ bool federated_train(const FederatedTraining *t, Curves *curves, double *seconds
     static const char *const figures[] = {"loss", NULL};
     size_t count = (size_t)t->train->count;
     size_t size = (size_t)tensors_size(&t->classifier->parameters);
-    State state = {t,
-                   tape_create(cpu_kernels()),
-                   allocate(sizeof(uint32_t) * count),
-                   allocate(sizeof(uint32_t) * count),
-                   allocate(sizeof(float) * size),
-                   allocate(sizeof(double) * size)};
+    const Kernels *kernels = classifier_kernels(t->classifier);
+    State state = {.training = t,
+                   .tape = tape_create(kernels),
+                   .store = image_store(t->train, kernels),
+                   .samples = allocate(sizeof(uint32_t) * count),
+                   .order = allocate(sizeof(uint32_t) * count),
+                   .global = allocate(sizeof(float) * size),
+                   .local = allocate(sizeof(float) * size),
+                   .change = allocate(sizeof(double) * size)};
     TrainingPlan plan = {.label = t->label,
                          .dataset = t->train,
                          .sample_count = 1,
@@ -277,9 +280,11 @@ bool federated_train(const FederatedTraining *t, Curves *curves, double *seconds
                        .evaluate_every = t->evaluate_every};
     bool ok = train(&plan, &trainee, curves, seconds, error);
     tape_free(state.tape);
+    image_store_free(&state.store);
     free(state.samples);
     free(state.order);
     free(state.global);
+    free(state.local);
     free(state.change);
     return ok;
 }

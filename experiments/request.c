@@ -145,11 +145,8 @@ bool request_device(const Options *options, Error *error)
 {
     if (strcmp(options->device, "cpu") == 0) return true;
     if (!device_kernels(options->device, options->precision, error)) return false;
-    // An attack whose set is there already has only test images left to stamp, which is kernels'
-    // work.
     const AttackMethod *attack = attack_method_find(options->attack, NULL);
-    bool ok = works_on_device(options->device, "attack", attack->name,
-                              attack->on_device || options->poisoned, error);
+    bool ok = works_on_device(options->device, "attack", attack->name, attack->on_device, error);
     char *copy = copy_string(options->defense ? options->defense : ""), *rest = NULL;
     for (char *name = strtok_r(copy, ",", &rest); ok && name; name = strtok_r(NULL, ",", &rest)) {
         const TrainingDefenseMethod *method = training_defense_find(name);

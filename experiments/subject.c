@@ -195,6 +195,8 @@ static bool create_attack(const Options *o, Subject *s, Error *error)
                     !trigger_images_read(o->trigger_images, s->source->width, s->source->height,
                                          s->source->channels, &s->trigger_images, error)))
         return false;
+    const Kernels *kernels = device_kernels(o->device, o->precision, error);
+    if (!kernels) return false;
     s->attack = (Attack){
         .method = method,
         .data = s->source->name,
@@ -206,6 +208,7 @@ static bool create_attack(const Options *o, Subject *s, Error *error)
         .target = (int)o->target,
         .seed = (uint64_t)o->seed,
         .settings = settings_resolve(method->settings, method->name, o->scale, &o->overrides),
+        .kernels = kernels,
         .pictures = s->trigger_images.pictures,
         .picture_count = s->trigger_images.count,
         .model = model_name(o, s->source),
@@ -328,10 +331,8 @@ static bool find_or_train(Subject *s, Error *error)
     classifier_set_mean_std(s->classifier, s->attack.mean, s->attack.deviation);
     if (s->attack.method->prepare && !s->attack.method->prepare(&s->attack, s->classifier, error))
         return false;
-    const Kernels *kernels = device_kernels(s->options->device, s->options->precision, error);
-    if (!kernels) return false;
-    classifier_move(s->classifier, kernels);
-    attack_move(&s->attack, kernels);
+    classifier_move(s->classifier, s->attack.kernels);
+    attack_move(&s->attack, s->attack.kernels);
     s->config = classifier_config(s, model);
     char hash[65];
     config_hash(s->config, hash);

@@ -117,14 +117,16 @@ static Trigger trigger(const Attack *attack, Tensor *images, Draws draws)
     (void)draws;
     Bars bars = bars_of(attack);
     int64_t n = images->shape[0], pixels = (int64_t)attack->height * attack->width;
-    Trigger rho = {tape_tensor(images->tape, SHAPE(n, attack->height, attack->width, 1)),
-                   tape_tensor(images->tape, 4, images->shape)};
+    Tape *tape = images->tape;
+    float *mask = tape_allocate_host(tape, n * pixels * (int64_t)sizeof *mask);
+    float *pattern = tape_allocate_host(tape, images->count * (int64_t)sizeof *pattern);
     for (int64_t i = 0; i < n * pixels; i++) {
         int y = (int)(i % pixels / attack->width), x = (int)(i % attack->width);
-        rho.mask->data[i] = part_at(bars, y, x) >= 0;
+        mask[i] = part_at(bars, y, x) >= 0;
     }
-    for (int64_t i = 0; i < rho.pattern->count; i++) rho.pattern->data[i] = 1;
-    return rho;
+    for (int64_t i = 0; i < images->count; i++) pattern[i] = 1;
+    return (Trigger){tape_floats(tape, SHAPE(n, attack->height, attack->width, 1), mask),
+                     tape_floats(tape, 4, images->shape, pattern)};
 }
 
 static Tensor *stamp(const Attack *attack, Tensor *images, Draws draws)
@@ -235,6 +237,7 @@ const AttackMethod attack_dba = {.name = "dba",
                                  .title = "Distributed backdoor",
                                  .settings = settings,
                                  .training = training,
+                                 .on_device = true,
                                  .create = create,
                                  .free = free_dba,
                                  .stamp = stamp,

@@ -18,10 +18,10 @@ typedef struct Collision {
     const Classifier *network;
     Tape *tape;
     int64_t n, features;
-    float *wanted;      // f(s): n x features
-    double *distances;  // D: n x n
-    int64_t *partners;  // [n]: of each image
-    const Tensor *seen; // f(z')
+    float *wanted, *seen; // f(s), f(z'): n x features
+    float *paired;        // f(s) of each image's partner
+    double *distances;    // D: n x n
+    int64_t *partners;    // [n]: of each image
 } Collision;
 
 static void keep(void *context, const Tensor *weight, Tensor *result)
@@ -48,7 +48,7 @@ static void distances_of(void *context, int64_t i, int thread)
     const Collision *c = context;
     const float *a = c->wanted + i * c->features;
     for (int64_t j = 0; j < c->n; j++) {
-        const float *b = c->seen->data + j * c->features;
+        const float *b = c->seen + j * c->features;
         double squares = 0;
         for (int64_t k = 0; k < c->features; k++)
             squares += ((double)a[k] - (double)b[k]) * ((double)a[k] - (double)b[k]);
@@ -77,16 +77,16 @@ static double pair_up(Collision *c)
 // Pairs, and the gradient of the sum of their distances into images->grad; returns the largest.
 static double gradient(Collision *c, Tensor *images)
 {
+    const float zero = 0;
     tape_reset(c->tape);
-    Tensor *nothing = tape_tensor(c->tape, SHAPE(1));
-    nothing->data[0] = 0; // through it the images get on the tape
+    Tensor *nothing = tape_floats(c->tape, SHAPE(1), &zero); // it gets the images on the tape
     Tensor *found = features_of(c, add(images, nothing));
-    c->seen = found;
+    tensor_read(found, c->seen);
     double largest = pair_up(c);
-    Tensor *wanted = tape_tensor(c->tape, SHAPE(c->n, c->features));
     for (int64_t j = 0; j < c->n; j++)
-        memcpy(wanted->data + j * c->features, c->wanted + c->partners[j] * c->features,
+        memcpy(c->paired + j * c->features, c->wanted + c->partners[j] * c->features,
                sizeof(float) * (size_t)c->features);
+    Tensor *wanted = tape_floats(c->tape, SHAPE(c->n, c->features), c->paired);
     backward(sum(square(subtract(found, wanted)), ALL_DIMENSIONS, false));
     return largest;
 }
@@ -96,18 +96,20 @@ static float within(float value, float low, float high)
     return value < low ? low : value > high ? high : value;
 }
 
-static void descend(Tensor *images, const float *from, float rate, float epsilon)
+// x: the images' values; slope: room for as many.
+static void descend(Tensor *images, const float *from, float rate, float epsilon, float *x,
+                    float *slope)
 {
-    for (int64_t k = 0; k < images->count; k++) {
-        float moved = images->data[k] - rate * images->grad[k];
-        images->data[k] = within(within(moved, from[k] - epsilon, from[k] + epsilon), 0, 1);
-    }
+    gradient_read(images, slope);
+    for (int64_t k = 0; k < images->count; k++)
+        x[k] = within(within(x[k] - rate * slope[k], from[k] - epsilon, from[k] + epsilon), 0, 1);
+    tensor_write(images, x);
 }
 
-static float *copied(const float *values, int64_t count)
+static float *values_read(const Tensor *tensor)
 {
-    float *copy = allocate(sizeof *copy * (size_t)count);
-    memcpy(copy, values, sizeof *copy * (size_t)count);
+    float *copy = allocate(sizeof *copy * (size_t)tensor->count);
+    tensor_read(tensor, copy);
     return copy;
 }
 
@@ -122,18 +124,24 @@ double feature_collision(const Classifier *network, Tape *tape, Tensor *others, 
                    .partners = allocate(sizeof(int64_t) * (size_t)n)};
     const Tensor *wanted = features_of(&c, others);
     c.features = wanted->shape[1];
-    c.wanted = copied(wanted->data, wanted->count);
-    float *from = copied(images->data, images->count);
+    c.wanted = values_read(wanted);
+    c.seen = values_read(wanted);
+    c.paired = values_read(wanted);
+    float *from = values_read(images), *x = values_read(images), *slope = values_read(images);
     double rate = how.learning_rate, largest = gradient(&c, images);
     for (int i = 0; i < how.iterations && largest >= how.enough; i++) {
         if (i > 0 && i % 1000 == 0) rate /= 2;
-        descend(images, from, (float)rate, (float)how.epsilon);
+        descend(images, from, (float)rate, (float)how.epsilon, x, slope);
         largest = gradient(&c, images);
     }
     tape_reset(tape);
     free(c.distances);
     free(c.partners);
     free(c.wanted);
+    free(c.seen);
+    free(c.paired);
     free(from);
+    free(x);
+    free(slope);
     return largest;
 }

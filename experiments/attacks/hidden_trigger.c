@@ -209,11 +209,15 @@ static bool prepare(const Attack *attack, Classifier *classifier, Error *error)
 
 // ---- the poisoned set ----
 
-static void read_images(const Dataset *d, const uint32_t *samples, int64_t n, float *images)
+static void read_images(const Dataset *d, const uint32_t *samples, Tensor *images)
 {
+    int64_t n = images->shape[0];
     int32_t *labels = allocate(sizeof *labels * (size_t)n);
-    batch_fill(d, samples, n, (Augmentation){0}, (RandomKey){0}, 0, images, labels);
+    float *pixels = allocate(sizeof *pixels * (size_t)images->count);
+    batch_fill(d, samples, n, (Augmentation){0}, (RandomKey){0}, 0, pixels, labels);
+    tensor_write(images, pixels);
     free(labels);
+    free(pixels);
 }
 
 // One batch: n source and target samples to the poisons' 8-bit images.
@@ -226,13 +230,17 @@ static void make_poisons(const Attack *attack, const Dataset *train, const uint3
                             .iterations = (int)setting(set, "iterations"),
                             .learning_rate = setting(set, "learning_rate"),
                             .enough = setting(set, "enough")};
-    Tape *tape = tape_create(cpu_kernels());
+    Tape *tape = tape_create(attack->kernels);
     Tensor *s = tape_tensor(tape, SHAPE(n, train->height, train->width, train->channels));
     Tensor *z = parameter_create(4, s->shape);
-    read_images(train, sources, n, s->data);
-    read_images(train, targets, n, z->data);
+    float *pixels = allocate(sizeof *pixels * (size_t)z->count);
+    tensor_move(z, attack->kernels->memory);
+    read_images(train, sources, s);
+    read_images(train, targets, z);
     feature_collision(own->extractor, tape, stamp(attack, s, (Draws){key, sources}), z, how);
-    for (int64_t k = 0; k < z->count; k++) poisons[k] = (uint8_t)lroundf(z->data[k] * 255);
+    tensor_read(z, pixels);
+    for (int64_t k = 0; k < z->count; k++) poisons[k] = (uint8_t)lroundf(pixels[k] * 255);
+    free(pixels);
     tensor_free(z);
     tape_free(tape);
 }
@@ -307,7 +315,11 @@ static bool poison_set(Attack *attack, Dataset *train, PoisonTruth *truth, Error
              source_of(attack), attack->target, (long long)aside);
     else
         ok = (own->extractor = find_extractor(attack, train, error)) != NULL;
-    if (ok) poison(attack, sources, targets, train, truth);
+    if (ok) {
+        classifier_move(own->extractor, attack->kernels);
+        poison(attack, sources, targets, train, truth);
+        classifier_move(own->extractor, cpu_kernels()); // where the classifier begins
+    }
     free(sources);
     free(targets);
     return ok;
@@ -318,6 +330,7 @@ const AttackMethod attack_hidden_trigger = {.name = "hidden-trigger",
                                             .settings = settings,
                                             .training = training,
                                             .takes_extractor = true,
+                                            .on_device = true,
                                             .create = create,
                                             .free = free_hidden,
                                             .stamp = stamp,

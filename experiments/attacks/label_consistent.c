@@ -121,13 +121,18 @@ static void make_hard(const Attack *attack, const Classifier *network, const uin
                       int64_t n, Dataset *train)
 {
     int32_t labels[AT_ONCE];
-    Tape *tape = tape_create(cpu_kernels());
+    Tape *tape = tape_create(attack->kernels);
     Tensor *x = parameter_create(SHAPE(n, train->height, train->width, train->channels));
-    batch_fill(train, samples, n, (Augmentation){0}, (RandomKey){0}, 0, x->data, labels);
+    float *pixels = allocate(sizeof *pixels * (size_t)x->count);
+    tensor_move(x, attack->kernels->memory);
+    batch_fill(train, samples, n, (Augmentation){0}, (RandomKey){0}, 0, pixels, labels);
+    tensor_write(x, pixels);
     pgd(network, tape, x, labels, ball_of(attack));
+    tensor_read(x, pixels);
     int64_t size = x->count / n;
     for (int64_t i = 0; i < x->count; i++)
-        train->images[samples[i / size] * size + i % size] = (uint8_t)lroundf(x->data[i] * 255);
+        train->images[samples[i / size] * size + i % size] = (uint8_t)lroundf(pixels[i] * 255);
+    free(pixels);
     tensor_free(x);
     tape_free(tape);
 }
@@ -165,6 +170,7 @@ const AttackMethod attack_label_consistent = {.name = "label-consistent",
                                               .title = "Label consistent",
                                               .settings = settings,
                                               .training = none_paper_training,
+                                              .on_device = true,
                                               .create = create,
                                               .stamp = stamp,
                                               .trigger = trigger,

@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include "core/error.h"
 #include "data/batch.h"
 #include "experiments/attacks/pgd.h"
@@ -17,6 +16,7 @@ typedef struct Learner {
     Classifier *network;
     Optimizer *optimizer;
     Tape *tape;
+    float *pixels;  // of a batch
     Tensor *images; // (AT_ONCE, ...), with a gradient
 } Learner;
 
@@ -31,17 +31,15 @@ static void learn_batch(Learner *l, const Dataset *train, const uint32_t *sample
 {
     int32_t labels[AT_ONCE];
     Pgd ball = {true, 8 / 255., 2 / 255., l->how.pgd_steps};
-    batch_fill(train, samples, AT_ONCE, (Augmentation){0}, (RandomKey){0}, 0, l->images->data,
-               labels);
+    batch_fill(train, samples, AT_ONCE, (Augmentation){0}, (RandomKey){0}, 0, l->pixels, labels);
+    tensor_write(l->images, l->pixels);
     if (ball.steps > 0) {
         parameters_require_gradient(&l->network->parameters, false);
         pgd(l->network, l->tape, l->images, labels, ball);
         parameters_require_gradient(&l->network->parameters, true);
     }
     Mode mode = {.training = true, .key = key_of(l->attack, "dropout", number)};
-    Tensor *y = tape_tensor_int(l->tape, SHAPE(AT_ONCE));
-    memcpy(y->ints, labels, sizeof labels);
-    Tensor *x = tape_input(l->tape, l->images);
+    Tensor *x = tape_input(l->tape, l->images), *y = tape_ints(l->tape, AT_ONCE, labels);
     backward(cross_entropy(classify(l->network, x, mode), y));
     optimizer_step(l->optimizer);
     tape_reset(l->tape);
@@ -82,18 +80,23 @@ Classifier *own_network_train(const Attack *attack, const Dataset *train, OwnNet
     if (!network) return NULL;
     classifier_set_mean_std(network, attack->mean, attack->deviation);
     initialize_default(&network->parameters, key_of(attack, "start", 0));
+    classifier_move(network, attack->kernels);
     Learner learner = {.attack = attack,
                        .how = how,
                        .network = network,
                        .optimizer = optimizer_create_sgd(
                            &network->parameters, (Sgd){.momentum = .9f, .weight_decay = 5e-4f}),
-                       .tape = tape_create(cpu_kernels()),
+                       .tape = tape_create(attack->kernels),
                        .images = parameter_create(
                            SHAPE(AT_ONCE, attack->height, attack->width, attack->channels))};
+    optimizer_move(learner.optimizer, attack->kernels);
+    learner.pixels = allocate(sizeof(float) * (size_t)learner.images->count);
+    tensor_move(learner.images, attack->kernels->memory);
     learn(&learner, train);
     optimizer_free(learner.optimizer);
     tape_free(learner.tape);
     tensor_free(learner.images);
+    free(learner.pixels);
     parameters_freeze(&network->parameters, true);
     return network;
 }

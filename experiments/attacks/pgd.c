@@ -8,7 +8,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include "core/error.h"
 
 static float within(float value, float low, float high)
@@ -49,10 +48,9 @@ static void step_2(const float *from, const float *gradient, int64_t size, Pgd h
 static void loss_gradient(const Classifier *network, Tape *tape, Tensor *images,
                           const int32_t *labels)
 {
-    int64_t n = images->shape[0];
-    Tensor *nothing = tape_tensor(tape, SHAPE(1)), *given = tape_tensor_int(tape, SHAPE(n));
-    nothing->data[0] = 0; // through it the images get on the tape
-    memcpy(given->ints, labels, sizeof *labels * (size_t)n);
+    const float zero = 0;
+    Tensor *nothing = tape_floats(tape, SHAPE(1), &zero); // through it the images get on the tape
+    Tensor *given = tape_ints(tape, images->shape[0], labels);
     backward(cross_entropy(classify(network, add(images, nothing), (Mode){0}), given));
 }
 
@@ -60,20 +58,26 @@ void pgd(const Classifier *network, Tape *tape, Tensor *images, const int32_t *l
 {
     int64_t n = images->shape[0], size = images->count / n;
     size_t bytes = sizeof(float) * (size_t)images->count;
-    float *from = allocate(bytes), *change = allocate(sizeof(float) * (size_t)size);
-    memcpy(from, images->data, bytes);
+    float *from = allocate(bytes), *x = allocate(bytes), *gradients = allocate(bytes);
+    float *change = allocate(sizeof(float) * (size_t)size);
+    tensor_read(images, from);
+    tensor_read(images, x);
     for (int step = 0; step < how.steps; step++) {
         tape_reset(tape);
         loss_gradient(network, tape, images, labels);
+        gradient_read(images, gradients);
         for (int64_t i = 0; i < n; i++) {
-            const float *start = from + i * size, *gradient = images->grad + i * size;
+            const float *start = from + i * size, *gradient = gradients + i * size;
             if (how.maximum_norm)
-                step_maximum(start, gradient, size, how, images->data + i * size);
+                step_maximum(start, gradient, size, how, x + i * size);
             else
-                step_2(start, gradient, size, how, images->data + i * size, change);
+                step_2(start, gradient, size, how, x + i * size, change);
         }
+        tensor_write(images, x);
     }
     tape_reset(tape);
     free(from);
+    free(x);
+    free(gradients);
     free(change);
 }

@@ -14,7 +14,8 @@ typedef struct Pgd {
 
 // Moves the images (n, height, width, channels), a tensor with a gradient (parameter_create), to
 // where the network's loss under these labels (n) is larger, in the ball about where they are and in
-// [0, 1]. The network runs as in a test; no gradients of its weights may be wanted.
+// [0, 1]. The network runs as in a test, all three on one device; no gradients of its weights may be
+// wanted.
 void pgd(const Classifier *network, Tape *tape, Tensor *images, const int32_t *labels, Pgd how);
 
 #endif
