@@ -138,7 +138,7 @@ static void all_defenses_find_the_same_there(void)
 // the processor's.
 static void attack_is_as_on_the_processor(const char *how, double tolerance)
 {
-    clear_work();
+    succeeded(run_shell("rm -rf cpu emulated"));
     for (int i = 0; i < 2; i++)
         succeeded(run_sieve("train --data digits --test-images 20 --quiet %s --device %s --out %s "
                             ">/dev/null",
@@ -185,6 +185,21 @@ static void images_are_made_hard_there_as_on_the_processor(void)
         1e-3);
 }
 
+static void a_set_is_poisoned_there_and_trained_on(void)
+{
+    if (!emulator_is_here()) return;
+    clear_work();
+    for (int i = 0; i < 2; i++)
+        succeeded(run_sieve("poison --data digits --train-images 40 --attack badnets --poisoned %s "
+                            "--device %s >/dev/null",
+                            i ? "there" : "here", i ? "emulated" : "cpu"));
+    succeeded(run_shell("diff -r here there"));
+    attack_is_as_on_the_processor(
+        "--attack badnets --model mlp --train-images 40 --poisoned there --set "
+        "classifier.epochs=1 --set classifier.batch_size=20",
+        1e-4);
+}
+
 static void what_does_not_work_there_is_said_at_once(void)
 {
     if (!emulator_is_here()) return;
@@ -209,6 +224,7 @@ int main(int argc, char **argv)
         {"features_collide_there_as_on_the_processor", features_collide_there_as_on_the_processor},
         {"images_are_made_hard_there_as_on_the_processor",
          images_are_made_hard_there_as_on_the_processor},
+        {"a_set_is_poisoned_there_and_trained_on", a_set_is_poisoned_there_and_trained_on},
         {"what_does_not_work_there_is_said_at_once", what_does_not_work_there_is_said_at_once},
     };
     return TESTS_RUN(tests);
