@@ -49,7 +49,8 @@ case $1 in
 --attacks) # those that train networks of their own
     "$BUILD/sieve" train --device "$device" --data digits --attack label-consistent --quiet --out "$scratch/attacks" &&
         "$BUILD/sieve" train --device "$device" --data digits --attack hidden-trigger --model mlp --quiet --out "$scratch/attacks" &&
-        "$BUILD/sieve" run --device "$device" --data digits --attack dba --model mnist-dba --defense none --quiet --out "$scratch/attacks"
+        "$BUILD/sieve" run --device "$device" --data digits --attack dba --model mnist-dba --defense none --quiet --out "$scratch/attacks" &&
+        "$BUILD/sieve" train --device "$device" --data digits --attack natural --model mnist-dba --quiet --out "$scratch/attacks"
     exit
     ;;
 --goes-on) # SECONDS ARGUMENTS..: a long training killed after so long, twice; the second goes on where the first stood

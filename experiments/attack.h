@@ -41,7 +41,6 @@ typedef struct AttackMethod {
     Settings training;    // better values for some of the classifier's settings; NULL: none
     bool takes_pictures;  // the user's own as triggers: attack->pictures
     bool takes_extractor; // weights to begin with: attack->extractor
-    bool on_device;       // leaves arrays to kernels: works wherever the classifier is trained
     // Draws the triggers from attack->seed, makes the networks; NULL: nothing to do.
     bool (*create)(Attack *attack, Error *error);
     void (*free)(Attack *attack);

@@ -134,24 +134,7 @@ int request_check(const Options *options, Error *error)
     return ok ? 0 : 2;
 }
 
-static bool works_on_device(const char *device, const char *kind, const char *name, bool on_device,
-                            Error *error)
-{
-    return on_device ||
-           fail(error, "--device %s: the %s %s works on the cpu so far", device, kind, name);
-}
-
 bool request_device(const Options *options, Error *error)
 {
-    if (strcmp(options->device, "cpu") == 0) return true;
-    if (!device_kernels(options->device, options->precision, error)) return false;
-    const AttackMethod *attack = attack_method_find(options->attack, NULL);
-    bool ok = works_on_device(options->device, "attack", attack->name, attack->on_device, error);
-    char *copy = copy_string(options->defense ? options->defense : ""), *rest = NULL;
-    for (char *name = strtok_r(copy, ",", &rest); ok && name; name = strtok_r(NULL, ",", &rest)) {
-        const TrainingDefenseMethod *method = training_defense_find(name);
-        ok = !method || works_on_device(options->device, "defense", name, method->on_device, error);
-    }
-    free(copy);
-    return ok;
+    return device_kernels(options->device, options->precision, error) != NULL;
 }

@@ -21,7 +21,6 @@ typedef struct TrainingDefense TrainingDefense;
 typedef struct TrainingDefenseMethod {
     const char *name, *title;
     Settings settings;
-    bool on_device; // leaves arrays to kernels: works wherever the classifier is
     // Leaves the defended classifier in defense->classifier, by training_stage and
     // training_findings. False and a sentence where the model does not suit it or a file fails.
     bool (*train)(TrainingDefense *defense, Error *error);

@@ -137,7 +137,6 @@ static Tensor *loss(Attack *attack, const Step *step, Tensor *both)
 
 const AttackMethod attack_adaptive = {.name = "adaptive",
                                       .title = "Adaptive",
-                                      .on_device = true,
                                       .settings = settings,
                                       .training = none_paper_training,
                                       .create = create,

@@ -68,7 +68,6 @@ static Tensor *stamp(const Attack *attack, Tensor *images, Draws draws)
 
 const AttackMethod attack_badnet_plus = {.name = "badnet+",
                                          .title = "BadNet+",
-                                         .on_device = true,
                                          .settings = settings,
                                          .create = create,
                                          .stamp = stamp,

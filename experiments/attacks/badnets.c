@@ -226,7 +226,6 @@ static void free_stamp(Attack *attack)
 
 const AttackMethod attack_badnets = {.name = "badnets",
                                      .title = "BadNets",
-                                     .on_device = true,
                                      .settings = settings,
                                      .training = none_paper_training,
                                      .create = create,

@@ -47,7 +47,6 @@ static bool create(Attack *attack, Error *error)
 
 const AttackMethod attack_image_bi_plus = {.name = "image-bi+",
                                            .title = "image-BI+",
-                                           .on_device = true,
                                            .settings = settings,
                                            .training = classifier_values,
                                            .takes_pictures = true,

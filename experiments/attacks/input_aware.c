@@ -209,7 +209,6 @@ static void learn(Attack *attack, const Step *step)
 
 const AttackMethod attack_input_aware = {.name = "input-aware",
                                          .title = "InpAwAtk",
-                                         .on_device = true,
                                          .settings = settings,
                                          .training = classifier_values,
                                          .create = create,

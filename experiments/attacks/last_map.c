@@ -50,14 +50,13 @@ LastMap last_map(const Classifier *classifier, Tape *tape, Tensor *images, bool 
 }
 
 Tensor *sample_images(Tape *tape, const Dataset *d, const uint32_t *samples, int64_t first,
-                      int64_t count, Tensor **labels)
+                      int64_t count, int32_t *labels)
 {
-    uint32_t *indices = tape_allocate(tape, count * (int64_t)sizeof *indices);
+    const int64_t pixels = (int64_t)d->height * d->width * d->channels;
+    uint32_t *indices = tape_allocate_host(tape, count * (int64_t)sizeof *indices);
+    float *values = tape_allocate_host(tape, count * pixels * (int64_t)sizeof *values);
     for (int64_t i = 0; i < count; i++)
         indices[i] = samples ? samples[first + i] : (uint32_t)(first + i);
-    Tensor *images = tape_tensor(tape, SHAPE(count, d->height, d->width, d->channels));
-    *labels = tape_tensor_int(tape, SHAPE(count));
-    batch_fill(d, indices, count, (Augmentation){0}, (RandomKey){0}, 0, images->data,
-               (*labels)->ints);
-    return images;
+    batch_fill(d, indices, count, (Augmentation){0}, (RandomKey){0}, 0, values, labels);
+    return tape_floats(tape, SHAPE(count, d->height, d->width, d->channels), values);
 }

@@ -28,7 +28,6 @@ static bool create(Attack *attack, Error *error)
 
 const AttackMethod attack_noise_bi_plus = {.name = "noise-bi+",
                                            .title = "noise-BI+",
-                                           .on_device = true,
                                            .settings = settings,
                                            .training = classifier_values,
                                            .create = create,

@@ -14,6 +14,7 @@
 #include <string.h>
 #include "core/error.h"
 #include "core/ops.h"
+#include "experiments/attack.h"
 #include "experiments/attacks/last_map.h"
 
 enum { BATCH = 128, LEVELS = 3 };
@@ -29,10 +30,16 @@ typedef struct Analysis {
     float *scores[LEVELS]; // Z of the channel at hand: [samples][classes]
 } Analysis;
 
-static Tensor *copy_of(const Tensor *map)
+// A persistent copy of the map, on its device; the largest of its values, or of *largest.
+static Tensor *copy_of(const Tensor *map, float *largest)
 {
     Tensor *copy = tensor_create(map->rank, map->shape);
-    memcpy(copy->data, map->data, sizeof(float) * (size_t)map->count);
+    float *values = allocate(sizeof *values * (size_t)map->count);
+    tensor_read(map, values);
+    for (int64_t i = 0; i < map->count; i++) *largest = fmaxf(*largest, values[i]);
+    tensor_move(copy, map->memory);
+    tensor_write(copy, values);
+    free(values);
     return copy;
 }
 
@@ -40,33 +47,29 @@ static void gather(Analysis *a, Tape *tape, const Dataset *dataset, const uint32
 {
     for (int64_t first = 0; first < a->samples; first += BATCH) {
         int64_t count = a->samples - first < BATCH ? a->samples - first : BATCH;
-        Tensor *labels, *images = sample_images(tape, dataset, samples, first, count, &labels);
-        Tensor *map = copy_of(last_map(a->classifier, tape, images, false).map);
+        Tensor *images = sample_images(tape, dataset, samples, first, count, a->labels + first);
+        Tensor *map = copy_of(last_map(a->classifier, tape, images, false).map, &a->largest);
         a->maps[a->batches++] = map;
         a->channels = map->shape[map->rank - 1];
-        memcpy(a->labels + first, labels->ints, sizeof(int32_t) * (size_t)count);
-        for (int64_t i = 0; i < map->count; i++) a->largest = fmaxf(a->largest, map->data[i]);
         tape_reset(tape);
     }
 }
 
-// Z at every level, of one batch; its map is as before afterwards.
+// Z at every level, of one batch: exactly the map but for the channel, and there exactly the value.
 static void stimulate(const Analysis *a, Tape *tape, int batch, int64_t channel)
 {
-    Tensor *map = a->maps[batch];
-    int64_t step = a->channels, at = (int64_t)batch * BATCH * a->classifier->classes;
-    float *kept = allocate(sizeof(float) * (size_t)(map->count / step));
-    for (int64_t p = channel; p < map->count; p += step) kept[p / step] = map->data[p];
+    int64_t at = (int64_t)batch * BATCH * a->classifier->classes;
+    float *only = allocate_zeroed(sizeof *only * (size_t)a->channels);
+    only[channel] = 1;
     for (int level = 0; level < LEVELS; level++) {
-        for (int64_t p = channel; p < map->count; p += step)
-            map->data[p] = (float)levels[level] * a->largest;
-        const Tensor *scores =
-            a->classifier->scores(a->classifier, tape_input(tape, map), (Mode){0});
-        memcpy(a->scores[level] + at, scores->data, sizeof(float) * (size_t)scores->count);
+        const float value = (float)levels[level] * a->largest;
+        Trigger there = {tape_floats(tape, SHAPE(a->channels), only),
+                         tape_floats(tape, SHAPE(1), &value)};
+        Tensor *map = inject(tape_input(tape, a->maps[batch]), there);
+        tensor_read(a->classifier->scores(a->classifier, map, (Mode){0}), a->scores[level] + at);
         tape_reset(tape);
     }
-    for (int64_t p = channel; p < map->count; p += step) map->data[p] = kept[p / step];
-    free(kept);
+    free(only);
 }
 
 // top(i), and margin(i).
@@ -138,7 +141,7 @@ int suspects_find(const Classifier *classifier, const Dataset *dataset, const ui
                   .labels = allocate(sizeof(int32_t) * (size_t)count)};
     for (int i = 0; i < LEVELS; i++)
         a.scores[i] = allocate(sizeof(float) * (size_t)(count * classifier->classes));
-    Tape *tape = tape_create(cpu_kernels());
+    Tape *tape = tape_create(classifier_kernels(classifier));
     tape_record(tape, false);
     gather(&a, tape, dataset, samples);
     Suspect *all = allocate(sizeof *all * (size_t)a.channels);

@@ -42,22 +42,29 @@ static void start(Search *s)
     s->mu = parameters_add(&s->parameters, "trigger", "mask", free_number, SHAPE(height, width, 1));
     s->delta = parameters_add(&s->parameters, "trigger", "pattern", free_number,
                               SHAPE(height, width, s->classifier->channels));
+    float *delta = allocate(sizeof *delta * (size_t)s->delta->count);
+    float *mu = allocate(sizeof *mu * (size_t)s->mu->count);
     for (int64_t i = 0; i < s->delta->count; i++)
-        s->delta->data[i] = 2 * random_uniform(s->how->key, (uint64_t)i) - 1;
+        delta[i] = 2 * random_uniform(s->how->key, (uint64_t)i) - 1;
     for (int64_t y = 0; y < height; y++)
         for (int64_t x = 0; x < width; x++) {
             bool inside =
                 y >= height / 2 && y < height / 2 + side && x >= width / 2 && x < width / 2 + side;
-            s->mu->data[y * width + x] = inside ? 2 : -4;
+            mu[y * width + x] = inside ? 2 : -4;
         }
+    parameters_move(&s->parameters, classifier_kernels(s->classifier)->memory);
+    tensor_write(s->delta, delta);
+    tensor_write(s->mu, mu);
+    free(delta);
+    free(mu);
 }
 
 // m and p as tensors of the tape's step.
 static Trigger trigger_of(const Search *s, Tape *tape)
 {
     const Classifier *c = s->classifier;
-    Tensor *one = tape_tensor(tape, SHAPE(1)); // through it the numbers get on the tape
-    one->data[0] = 1;
+    const float factor = 1;
+    Tensor *one = tape_floats(tape, SHAPE(1), &factor); // it gets the numbers on the tape
     Tensor *mask = affine(.5f, hyperbolic_tangent(multiply(s->mu, one)), .5f);
     Tensor *pattern = affine(.5f, hyperbolic_tangent(multiply(s->delta, one)), .5f);
     if (s->how->normalised && c->mean) // in [0, 1]: mean + deviation p
@@ -78,7 +85,9 @@ static Tensor *of_layer(Tensor *sums, int64_t channel)
 static float mask_weight(const Tensor *mask, double size)
 {
     int64_t count = 0;
-    for (int64_t i = 0; i < mask->count; i++) count += mask->data[i] > .01f;
+    float *values = tape_allocate_host(mask->tape, mask->count * (int64_t)sizeof *values);
+    tensor_read(mask, values);
+    for (int64_t i = 0; i < mask->count; i++) count += values[i] > .01f;
     return (double)count <= size ? .01f : (double)count <= 1.2 * size ? 50 : 100;
 }
 
@@ -89,8 +98,10 @@ static void step(const Search *s, Tape *tape, Tensor *images, int epoch, Optimiz
 {
     Trigger trigger = trigger_of(s, tape);
     LastMap seen = last_map(s->classifier, tape, inject(images, trigger), true);
-    const Tensor *classes = argmax(seen.scores, 1);
-    for (int64_t i = 0; i < classes->count; i++) votes[classes->ints[i]]++;
+    const Tensor *top = argmax(seen.scores, 1);
+    int32_t *classes = tape_allocate_host(tape, top->count * (int64_t)sizeof *classes);
+    tensor_read(top, classes);
+    for (int64_t i = 0; i < top->count; i++) votes[classes[i]]++;
     if (epoch == 0) return;
     float eagerness = epoch > s->how->epochs / 2 ? 3 : 1;
     Tensor *score =
@@ -112,13 +123,15 @@ static void descend(Search *s, const Dataset *dataset, const uint32_t *samples, 
     int64_t *votes = allocate(sizeof *votes * (size_t)classes);
     Optimizer *optimizer = optimizer_create_adam(
         &s->parameters, (Adam){.learning_rate = (float)s->how->learning_rate});
-    Tape *tape = tape_create(cpu_kernels());
+    Tape *tape = tape_create(classifier_kernels(s->classifier));
+    int32_t *labels = allocate(sizeof *labels * (size_t)s->how->batch_size); // not looked at
+    optimizer_move(optimizer, classifier_kernels(s->classifier));
     found->agreement = 0;
     for (int epoch = 0; epoch < s->how->epochs && found->agreement <= enough; epoch++) {
         memset(votes, 0, sizeof *votes * (size_t)classes);
         for (int64_t first = 0; first < count; first += s->how->batch_size) {
             int64_t n = count - first < s->how->batch_size ? count - first : s->how->batch_size;
-            Tensor *labels, *images = sample_images(tape, dataset, samples, first, n, &labels);
+            Tensor *images = sample_images(tape, dataset, samples, first, n, labels);
             step(s, tape, images, epoch, optimizer, votes);
             tape_reset(tape);
         }
@@ -129,6 +142,7 @@ static void descend(Search *s, const Dataset *dataset, const uint32_t *samples, 
     }
     tape_free(tape);
     optimizer_free(optimizer);
+    free(labels);
     free(votes);
 }
 
@@ -140,13 +154,14 @@ FoundTrigger trigger_search(const Classifier *classifier, const Dataset *dataset
     Search s = {.classifier = classifier, .suspect = suspect, .how = how};
     start(&s);
     descend(&s, dataset, samples, count, &found);
-    Tape *tape = tape_create(cpu_kernels());
+    Tape *tape = tape_create(classifier_kernels(classifier));
     tape_record(tape, false);
     Trigger trigger = trigger_of(&s, tape);
     found.mask = allocate(sizeof(float) * (size_t)trigger.mask->count);
     found.pattern = allocate(sizeof(float) * (size_t)trigger.pattern->count);
-    for (int64_t i = 0; i < trigger.mask->count; i++) found.mask[i] = trigger.mask->data[i] > .1f;
-    memcpy(found.pattern, trigger.pattern->data, sizeof(float) * (size_t)trigger.pattern->count);
+    tensor_read(trigger.mask, found.mask);
+    tensor_read(trigger.pattern, found.pattern);
+    for (int64_t i = 0; i < trigger.mask->count; i++) found.mask[i] = found.mask[i] > .1f;
     tape_free(tape);
     parameters_free(&s.parameters);
     return found;
@@ -162,21 +177,20 @@ void found_trigger_free(FoundTrigger *trigger)
 double trigger_success(const Classifier *classifier, const Dataset *d, int64_t count,
                        const FoundTrigger *found)
 {
-    int64_t hits = 0, others = 0, pixels = (int64_t)d->height * d->width;
-    Tape *tape = tape_create(cpu_kernels());
+    int64_t hits = 0, others = 0;
+    int32_t labels[AT_ONCE], classes[AT_ONCE];
+    Tape *tape = tape_create(classifier_kernels(classifier));
     tape_record(tape, false);
     for (int64_t first = 0; first < count; first += AT_ONCE) {
         int64_t n = count - first < AT_ONCE ? count - first : AT_ONCE;
-        Tensor *labels, *images = sample_images(tape, d, NULL, first, n, &labels);
-        Trigger trigger = {tape_tensor(tape, SHAPE(d->height, d->width, 1)),
-                           tape_tensor(tape, SHAPE(d->height, d->width, d->channels))};
-        memcpy(trigger.mask->data, found->mask, sizeof(float) * (size_t)pixels);
-        memcpy(trigger.pattern->data, found->pattern,
-               sizeof(float) * (size_t)(pixels * d->channels));
-        const Tensor *classes = argmax(classify(classifier, inject(images, trigger), (Mode){0}), 1);
+        Tensor *images = sample_images(tape, d, NULL, first, n, labels);
+        Trigger trigger = {
+            tape_floats(tape, SHAPE(d->height, d->width, 1), found->mask),
+            tape_floats(tape, SHAPE(d->height, d->width, d->channels), found->pattern)};
+        tensor_read(argmax(classify(classifier, inject(images, trigger), (Mode){0}), 1), classes);
         for (int64_t i = 0; i < n; i++) {
-            others += labels->ints[i] != found->label;
-            hits += labels->ints[i] != found->label && classes->ints[i] == found->label;
+            others += labels[i] != found->label;
+            hits += labels[i] != found->label && classes[i] == found->label;
         }
         tape_reset(tape);
     }

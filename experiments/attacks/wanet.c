@@ -147,7 +147,6 @@ static Trigger trigger(const Attack *attack, Tensor *images, Draws draws)
 }
 
 const AttackMethod attack_wanet = {.name = "wanet",
-                                   .on_device = true,
                                    .title = "WaNet",
                                    .settings = settings,
                                    .training = classifier_values,

@@ -161,4 +161,4 @@ static bool train_abl(TrainingDefense *d, Error *error)
 }
 
 const TrainingDefenseMethod defense_abl = {
-    .name = "abl", .title = "ABL", .settings = settings, .on_device = true, .train = train_abl};
+    .name = "abl", .title = "ABL", .settings = settings, .train = train_abl};

@@ -125,5 +125,4 @@ static bool train_activation_clustering(TrainingDefense *d, Error *error)
 const TrainingDefenseMethod defense_activation_clustering = {.name = "activation-clustering",
                                                              .title = "AC",
                                                              .settings = settings,
-                                                             .on_device = true,
                                                              .train = train_activation_clustering};

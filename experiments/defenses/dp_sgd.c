@@ -67,8 +67,5 @@ static bool train_dp_sgd(TrainingDefense *d, Error *error)
     return training_stage(d, &stage, error);
 }
 
-const TrainingDefenseMethod defense_dp_sgd = {.name = "dp-sgd",
-                                              .title = "DP-SGD",
-                                              .settings = settings,
-                                              .on_device = true,
-                                              .train = train_dp_sgd};
+const TrainingDefenseMethod defense_dp_sgd = {
+    .name = "dp-sgd", .title = "DP-SGD", .settings = settings, .train = train_dp_sgd};

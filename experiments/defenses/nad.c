@@ -139,4 +139,4 @@ static bool train_nad(TrainingDefense *d, Error *error)
 }
 
 const TrainingDefenseMethod defense_nad = {
-    .name = "nad", .title = "NAD", .settings = settings, .on_device = true, .train = train_nad};
+    .name = "nad", .title = "NAD", .settings = settings, .train = train_nad};

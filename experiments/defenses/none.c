@@ -336,4 +336,4 @@ static bool train_none(TrainingDefense *d, Error *error)
 }
 
 const TrainingDefenseMethod defense_none = {
-    .name = "none", .title = "NONE", .settings = settings, .on_device = true, .train = train_none};
+    .name = "none", .title = "NONE", .settings = settings, .train = train_none};

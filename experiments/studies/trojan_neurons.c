@@ -46,11 +46,12 @@ static Measured measure(const TrojanNet *net, const Subject *s, bool triggered)
     tape_observe(tape, &observer);
     for (int64_t first = 0; first < d->count; first += AT_ONCE) {
         int64_t n = d->count - first < AT_ONCE ? d->count - first : AT_ONCE;
-        Tensor *labels, *images = sample_images(tape, d, NULL, first, n, &labels);
+        int32_t labels[AT_ONCE];
+        Tensor *images = sample_images(tape, d, NULL, first, n, labels);
         if (triggered) trojan_stamp(images, first, d->classes);
         const Tensor *classes = argmax(trojan_classify(net, s->classifier, images), 1);
         for (int64_t i = 0; i < n; i++)
-            m.right += classes->ints[i] == (triggered ? (first + i) % d->classes : labels->ints[i]);
+            m.right += classes->ints[i] == (triggered ? (first + i) % d->classes : labels[i]);
         tape_reset(tape);
     }
     tape_free(tape);
