@@ -1,6 +1,7 @@
 #!/bin/sh
 # Assembles PTX files with NVIDIA's ptxas, for the first and the newest processors meant, and prints registers and spills; fails
-# where a file does not assemble, a kernel spills, or the assembler lets a warpgroup wait after each instruction. usage: cuda/check-ptx.sh [FILE...] (default: all that are checked in)
+# where a file does not assemble, a kernel spills, or the assembler lets a warpgroup wait after each instruction.
+# usage: cuda/check-ptx.sh [FILE...] (default: all that are checked in)
 cd "$(dirname "$0")/.." || exit 1
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

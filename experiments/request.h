@@ -13,8 +13,8 @@ int request_check(const Options *options, Error *error);
 // Of a filter or a training-time defense; NULL where none has this name.
 Settings defense_settings(const char *name);
 
-// Opens the device that is asked for; false with a sentence where there is none: it is
-// never silently left out.
+// Opens the device that is asked for; false with a sentence where there is none: it is never
+// silently left out.
 bool request_device(const Options *options, Error *error);
 
 #endif

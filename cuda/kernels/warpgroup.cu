@@ -4,8 +4,9 @@
 // A block's two warpgroups compute 256 x 128 or 256 x 64 of the result, each 128 rows. Tiles of 32
 // k are four deep: one that is multiplied, one whose multiplication may still be ending, two that
 // arrive. The unit reads them from shared memory at twice the rate that the older instruction gets
-// from registers; what limits is what all blocks read from the second-level cache, a half (a third
-// at 64 columns) less than with tiles of 128 x 128 (of 128 x 64).
+// from registers; what limits is what all blocks read from the second-level cache, a quarter (a
+// sixth at 64 columns) less than with tiles of 128 x 128 (of 128 x 64), and with one block a
+// multiprocessor nothing overlaps its first copies and last lines.
 //
 // The weights lie along k: for a convolution they are turned before (turn_weights in matrix.cu),
 // after which it is its own transposed convolution's input gradient, tap for tap.

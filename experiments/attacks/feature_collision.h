@@ -14,9 +14,9 @@ typedef struct FeatureCollision {
 
 // Moves the n images, a tensor with a gradient (parameter_create), to where the network's features
 // (nn/layers.h, features_shown; the last ones) are nearer to those of the n others, each image's to
-// another one's. The network runs as in a test, all on one device; no gradients of its weights may be wanted. The tape
-// must be empty but for what made `others`, and is reset. Returns the largest distance
-// || f(other) - f(image) ||^2 of a pair in the end.
+// another one's. The network runs as in a test, all on one device; no gradients of its weights may
+// be wanted. The tape must be empty but for what made `others`, and is reset. Returns the largest
+// distance || f(other) - f(image) ||^2 of a pair in the end.
 double feature_collision(const Classifier *network, Tape *tape, Tensor *others, Tensor *images,
                          FeatureCollision how);
 

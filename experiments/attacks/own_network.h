@@ -16,8 +16,8 @@ typedef struct OwnNetwork {
     int pgd_steps; // on each batch, in the L_inf ball of 8 / 255, so that the network is robust
 } OwnNetwork;
 
-// Frozen, on attack->kernels, the caller's; NULL and error where the model does not suit the images or they are fewer
-// than a batch. What is drawn is keyed by the attack's seed and name.
+// Frozen, on attack->kernels, the caller's; NULL and error where the model does not suit the images
+// or they are fewer than a batch. What is drawn is keyed by the attack's seed and name.
 Classifier *own_network_train(const Attack *attack, const Dataset *train, OwnNetwork how,
                               Error *error);
 
