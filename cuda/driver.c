@@ -360,6 +360,7 @@ const Backend *driver_open(Error *error)
         .start = driver_start,
         .forget = driver_forget};
     if (!gpu.stream && !open_device(error)) return NULL;
-    backend.warpgroups = gpu.takes_warpgroups ? WARPGROUPS_WHERE_FASTER : WARPGROUPS_NONE;
+    backend.warpgroups =
+        gpu.takes_warpgroups ? warpgroups_wanted(WARPGROUPS_WHERE_FASTER) : WARPGROUPS_NEVER;
     return &backend;
 }

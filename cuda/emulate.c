@@ -446,8 +446,7 @@ const Backend *emulator_open(Error *error)
     (void)error;
     const char *seed = getenv("SIEVE_EMULATED_ORDER"); // shuffled order of threads, for tests
     if (seed) emulator_order(strtoull(seed, NULL, 10));
-    // a GPU that has them, for tests, too
-    backend.warpgroups = getenv("SIEVE_EMULATED_WARPGROUPS") ? WARPGROUPS_ALWAYS : WARPGROUPS_NONE;
+    backend.warpgroups = warpgroups_wanted(WARPGROUPS_NEVER);
     backend.memory = emulator_memory;
     return &backend;
 #endif

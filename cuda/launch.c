@@ -22,6 +22,15 @@ const Backend *device_backend(void)
     return backend;
 }
 
+Warpgroups warpgroups_wanted(Warpgroups usual)
+{
+    const char *wanted = getenv("SIEVE_WARPGROUPS");
+    if (!wanted) return usual;
+    return strcmp(wanted, "always") == 0  ? WARPGROUPS_ALWAYS
+           : strcmp(wanted, "never") == 0 ? WARPGROUPS_NEVER
+                                          : usual;
+}
+
 Grid grid_over(int64_t count)
 {
     return (Grid){.x = (count + MOST_THREADS - 1) / MOST_THREADS, .threads = MOST_THREADS};

@@ -43,8 +43,10 @@ typedef struct Launch {
 
 enum { LAUNCH_MOST_ARRAYS = 12 };
 
-// Whether the device has Hopper's matrix instruction; for tests, that whatever it can do goes there.
-typedef enum Warpgroups { WARPGROUPS_NONE, WARPGROUPS_WHERE_FASTER, WARPGROUPS_ALWAYS } Warpgroups;
+// Whether Hopper's matrix instruction is used. For tests and for comparisons SIEVE_WARPGROUPS says
+// otherwise than usual: never, always (whatever it can do).
+typedef enum Warpgroups { WARPGROUPS_NEVER, WARPGROUPS_WHERE_FASTER, WARPGROUPS_ALWAYS } Warpgroups;
+Warpgroups warpgroups_wanted(Warpgroups usual);
 
 typedef struct Backend {
     const char *name;

@@ -129,6 +129,10 @@ for precision in exact tf32 bf16; do
     part 60 "random shapes, $precision" "$BUILD/sieve" ops --device "$device" --check --precision $precision
     [ -d "$shared/golden/ops" ] && part 60 "golden cases, $precision" cuda/on-device.sh --golden $precision
 done
+export SIEVE_WARPGROUPS=always
+part 60 "random shapes, tf32, second set" "$BUILD/sieve" ops --device "$device" --check --precision tf32
+[ -d "$shared/golden/ops" ] && part 60 "golden cases, tf32, second set" cuda/on-device.sh --golden tf32
+unset SIEVE_WARPGROUPS
 [ -d "$shared/golden/models" ] && part 60 "golden networks" "$BUILD/model_check" --device "$device" "$shared"/golden/models/*.safetensors
 part 60 "the same bits on every run" cuda/on-device.sh --repeatable tf32
 part 100 "a training twice: the same bits" cuda/on-device.sh --same-bits --data digits --attack badnet+ --precision tf32
@@ -139,6 +143,7 @@ part 100 "attacks with networks of their own" cuda/on-device.sh --attacks
 have_mnist && part 100 "MNIST" "$BUILD/sieve" train --device "$device" --precision tf32 --data mnist --data-dir "$shared/data" --attack badnet+ --scale paper --set classifier.epochs=5 -o "$scratch/mnist.safetensors" --out "$scratch/run"
 if command -v compute-sanitizer >/dev/null; then
     part 100 "compute-sanitizer memcheck" compute-sanitizer --error-exitcode 9 --tool memcheck "$BUILD/sieve" ops --device "$device" --check
+    part 100 "compute-sanitizer memcheck, tf32" env SIEVE_WARPGROUPS=always compute-sanitizer --error-exitcode 9 --tool memcheck "$BUILD/sieve" ops --device "$device" --check --precision tf32
     part 100 "compute-sanitizer racecheck" compute-sanitizer --error-exitcode 9 --tool racecheck "$BUILD/sieve" ops --device "$device" --check
 else
     say "skipped compute-sanitizer: not installed"

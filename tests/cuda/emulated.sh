@@ -11,7 +11,7 @@ if [ -d "$shared/golden/ops" ]; then
     for precision in exact tf32 bf16; do
         queue "golden cases, $precision" "$BUILD/op_check" --device emulated --precision $precision "$shared"/golden/ops/*.safetensors
     done
-    queue "golden cases, warpgroups" env SIEVE_EMULATED_WARPGROUPS=1 "$BUILD/op_check" --device emulated --precision tf32 "$shared"/golden/ops/*.safetensors
+    queue "golden cases, warpgroups" env SIEVE_WARPGROUPS=always "$BUILD/op_check" --device emulated --precision tf32 "$shared"/golden/ops/*.safetensors
     queue "golden cases, other order" env SIEVE_EMULATED_ORDER=7 "$BUILD/op_check" --device emulated "$shared"/golden/ops/*.safetensors
 else
     echo "skipped golden cases: $shared/golden is absent"

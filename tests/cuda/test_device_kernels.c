@@ -67,12 +67,12 @@ static void bf16_kernels_agree_with_the_processor(void)
 // As on a GPU of compute capability 9.0, with its matrix instruction for whatever it can do.
 static void warpgroups_agree_with_the_processor(void)
 {
-    setenv("SIEVE_EMULATED_WARPGROUPS", "1", 1);
+    setenv("SIEVE_WARPGROUPS", "always", 1);
     compare(PRECISION_TF32, 5, 6);
     emulator_order(5);
     compare(PRECISION_BF16, 6, 3);
     emulator_order(0);
-    unsetenv("SIEVE_EMULATED_WARPGROUPS");
+    unsetenv("SIEVE_WARPGROUPS");
 }
 
 int main(int argc, char **argv)
