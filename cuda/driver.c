@@ -76,7 +76,7 @@ static struct {
     Handle stream;
     Handle modules[PTX_COUNT], functions[KERNEL_COUNT];
     int shared_bytes[KERNEL_COUNT]; // that a function may have by now
-    bool is_90, takes_warpgroups;   // compute capability 9.0; and its own instructions
+    bool takes_warpgroups;          // device and driver have the second set of kernels
     char description[256];
 } gpu;
 
@@ -149,7 +149,7 @@ static bool pick_device(int *device, Error *error)
             return false;
         snprintf(gpu.description, sizeof gpu.description, "%s, compute capability %d.%d, %.1f GiB",
                  name, major, minor, (double)bytes / (1 << 30));
-        gpu.is_90 = major == 9 && minor == 0;
+        gpu.takes_warpgroups = major == 9 && minor == 0;
         if (major >= 8) return true;
     }
     return fail(error, "%s: compute capability 8.0 or newer is needed (Ampere and later)",
@@ -166,7 +166,7 @@ static bool open_device(Error *error)
         !CHECKED(cuCtxSetCurrent(context), error) ||
         !CHECKED(cuStreamCreate(&gpu.stream, STREAM_NON_BLOCKING), error))
         return false;
-    gpu.takes_warpgroups = gpu.is_90 && version >= 12000; // by then the driver reads PTX 8.0
+    if (version < 12000) gpu.takes_warpgroups = false; // it does not read PTX 8.0
     size_t length = strlen(gpu.description);
     snprintf(gpu.description + length, sizeof gpu.description - length, ", driver for CUDA %d.%d",
              version / 1000, version % 1000 / 10);

@@ -1,5 +1,8 @@
 #include "experiments/batches.h"
 
+#include <stdlib.h>
+#include "core/error.h"
+
 ImageStore image_store(const Dataset *dataset, const Kernels *kernels)
 {
     ImageStore store = {dataset, kernels, dataset->images};
@@ -33,4 +36,12 @@ Tensor *image_batch(const ImageStore *store, Tape *tape, const uint32_t *indices
     Tensor *images = tape_tensor(tape, SHAPE(count, d->height, d->width, d->channels));
     tape_kernels(tape)->batch_images(&shape, store->images, poses, images->data);
     return images;
+}
+
+void batch_write(const Dataset *d, const uint32_t *samples, Tensor *images, int32_t *labels)
+{
+    float *pixels = allocate(sizeof *pixels * (size_t)images->count);
+    batch_fill(d, samples, images->shape[0], (Augmentation){0}, (RandomKey){0}, 0, pixels, labels);
+    tensor_write(images, pixels);
+    free(pixels);
 }

@@ -22,4 +22,8 @@ Tensor *image_batch(const ImageStore *store, Tape *tape, const uint32_t *indices
                     Augmentation augmentation, RandomKey key, int64_t first_position,
                     int32_t *labels);
 
+// These samples as they are into images (count, height, width, channels), wherever those lie; their
+// labels (count).
+void batch_write(const Dataset *dataset, const uint32_t *samples, Tensor *images, int32_t *labels);
+
 #endif

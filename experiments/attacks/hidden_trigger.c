@@ -20,9 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/error.h"
-#include "data/batch.h"
 #include "experiments/attacks/feature_collision.h"
 #include "experiments/attacks/own_network.h"
+#include "experiments/batches.h"
 
 enum { GRID = 4, PASSES = 2 };
 
@@ -209,17 +209,6 @@ static bool prepare(const Attack *attack, Classifier *classifier, Error *error)
 
 // ---- the poisoned set ----
 
-static void read_images(const Dataset *d, const uint32_t *samples, Tensor *images)
-{
-    int64_t n = images->shape[0];
-    int32_t *labels = allocate(sizeof *labels * (size_t)n);
-    float *pixels = allocate(sizeof *pixels * (size_t)images->count);
-    batch_fill(d, samples, n, (Augmentation){0}, (RandomKey){0}, 0, pixels, labels);
-    tensor_write(images, pixels);
-    free(labels);
-    free(pixels);
-}
-
 // One batch: n source and target samples to the poisons' 8-bit images.
 static void make_poisons(const Attack *attack, const Dataset *train, const uint32_t *sources,
                          const uint32_t *targets, int64_t n, RandomKey key, uint8_t *poisons)
@@ -234,12 +223,14 @@ static void make_poisons(const Attack *attack, const Dataset *train, const uint3
     Tensor *s = tape_tensor(tape, SHAPE(n, train->height, train->width, train->channels));
     Tensor *z = parameter_create(4, s->shape);
     float *pixels = allocate(sizeof *pixels * (size_t)z->count);
+    int32_t *labels = allocate(sizeof *labels * (size_t)n); // not looked at
     tensor_move(z, attack->kernels->memory);
-    read_images(train, sources, s);
-    read_images(train, targets, z);
+    batch_write(train, sources, s, labels);
+    batch_write(train, targets, z, labels);
     feature_collision(own->extractor, tape, stamp(attack, s, (Draws){key, sources}), z, how);
     tensor_read(z, pixels);
     for (int64_t k = 0; k < z->count; k++) poisons[k] = (uint8_t)lroundf(pixels[k] * 255);
+    free(labels);
     free(pixels);
     tensor_free(z);
     tape_free(tape);

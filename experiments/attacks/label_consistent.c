@@ -17,11 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/error.h"
-#include "data/batch.h"
 #include "experiments/attack.h"
 #include "experiments/classifier_training.h"
 #include "experiments/attacks/own_network.h"
 #include "experiments/attacks/pgd.h"
+#include "experiments/batches.h"
 
 enum { PATTERN = 3, AT_ONCE = 64 };
 
@@ -125,8 +125,7 @@ static void make_hard(const Attack *attack, const Classifier *network, const uin
     Tensor *x = parameter_create(SHAPE(n, train->height, train->width, train->channels));
     float *pixels = allocate(sizeof *pixels * (size_t)x->count);
     tensor_move(x, attack->kernels->memory);
-    batch_fill(train, samples, n, (Augmentation){0}, (RandomKey){0}, 0, pixels, labels);
-    tensor_write(x, pixels);
+    batch_write(train, samples, x, labels);
     pgd(network, tape, x, labels, ball_of(attack));
     tensor_read(x, pixels);
     int64_t size = x->count / n;

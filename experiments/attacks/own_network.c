@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "core/error.h"
-#include "data/batch.h"
 #include "experiments/attacks/pgd.h"
+#include "experiments/batches.h"
 #include "nn/initialize.h"
 #include "optim/schedule.h"
 
@@ -16,7 +16,6 @@ typedef struct Learner {
     Classifier *network;
     Optimizer *optimizer;
     Tape *tape;
-    float *pixels;  // of a batch
     Tensor *images; // (AT_ONCE, ...), with a gradient
 } Learner;
 
@@ -31,8 +30,7 @@ static void learn_batch(Learner *l, const Dataset *train, const uint32_t *sample
 {
     int32_t labels[AT_ONCE];
     Pgd ball = {true, 8 / 255., 2 / 255., l->how.pgd_steps};
-    batch_fill(train, samples, AT_ONCE, (Augmentation){0}, (RandomKey){0}, 0, l->pixels, labels);
-    tensor_write(l->images, l->pixels);
+    batch_write(train, samples, l->images, labels);
     if (ball.steps > 0) {
         parameters_require_gradient(&l->network->parameters, false);
         pgd(l->network, l->tape, l->images, labels, ball);
@@ -90,13 +88,11 @@ Classifier *own_network_train(const Attack *attack, const Dataset *train, OwnNet
                        .images = parameter_create(
                            SHAPE(AT_ONCE, attack->height, attack->width, attack->channels))};
     optimizer_move(learner.optimizer, attack->kernels);
-    learner.pixels = allocate(sizeof(float) * (size_t)learner.images->count);
     tensor_move(learner.images, attack->kernels->memory);
     learn(&learner, train);
     optimizer_free(learner.optimizer);
     tape_free(learner.tape);
     tensor_free(learner.images);
-    free(learner.pixels);
     parameters_freeze(&network->parameters, true);
     return network;
 }
