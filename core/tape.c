@@ -211,6 +211,18 @@ void record(Tensor *y, void (*backward_of_node)(Node *), int count, Tensor *cons
     tape->nodes[tape->count++] = node;
 }
 
+static void variable_backward(Node *node)
+{
+    grad_pass(node, 0);
+}
+
+Tensor *tape_variable(Tape *tape, Tensor *parameter)
+{
+    Tensor *variable = tape_input(tape, parameter);
+    record(variable, variable_backward, 1, &parameter, NULL, 0);
+    return variable;
+}
+
 void record_sample_norms(Tensor *y, void (*sample_norms)(Node *, float *))
 {
     const Tape *tape = y->tape;

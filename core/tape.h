@@ -35,6 +35,10 @@ const Observer *tape_observer(const Tape *tape);
 // The tensor's values as an input of this step, without a gradient; shares its memory.
 Tensor *tape_input(Tape *tape, const Tensor *tensor);
 
+// A parameter as an input of this step, with its gradient: where what is fed to a network is what is
+// learned, and nothing else of the operator would be on the tape.
+Tensor *tape_variable(Tape *tape, Tensor *parameter);
+
 // A fresh tensor of this step, contents undefined.
 Tensor *tape_tensor(Tape *tape, int rank, const int64_t *shape);
 Tensor *tape_tensor_int(Tape *tape, int rank, const int64_t *shape);

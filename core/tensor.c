@@ -23,8 +23,7 @@ static int64_t padded(int64_t count)
 static float *allocate_values(int64_t count)
 {
     size_t bytes = (size_t)padded(count + 1) * sizeof(float);
-    float *memory = aligned_alloc(ALIGNMENT * sizeof(float), bytes);
-    if (!memory) panic("out of memory: a tensor needs %zu bytes", bytes);
+    float *memory = allocate_pages(bytes);
     memset(memory, 0, bytes);
     return memory;
 }

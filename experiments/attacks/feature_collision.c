@@ -13,6 +13,7 @@
 #include <string.h>
 #include "core/error.h"
 #include "core/thread.h"
+#include "experiments/attacks/pgd.h"
 
 typedef struct Collision {
     const Classifier *network;
@@ -77,10 +78,8 @@ static double pair_up(Collision *c)
 // Pairs, and the gradient of the sum of their distances into images->grad; returns the largest.
 static double gradient(Collision *c, Tensor *images)
 {
-    const float zero = 0;
     tape_reset(c->tape);
-    Tensor *nothing = tape_floats(c->tape, SHAPE(1), &zero); // it gets the images on the tape
-    Tensor *found = features_of(c, add(images, nothing));
+    Tensor *found = features_of(c, tape_variable(c->tape, images));
     tensor_read(found, c->seen);
     double largest = pair_up(c);
     for (int64_t j = 0; j < c->n; j++)
@@ -91,18 +90,13 @@ static double gradient(Collision *c, Tensor *images)
     return largest;
 }
 
-static float within(float value, float low, float high)
-{
-    return value < low ? low : value > high ? high : value;
-}
-
 // x: the images' values; slope: room for as many.
 static void descend(Tensor *images, const float *from, float rate, float epsilon, float *x,
                     float *slope)
 {
     gradient_read(images, slope);
-    for (int64_t k = 0; k < images->count; k++)
-        x[k] = within(within(x[k] - rate * slope[k], from[k] - epsilon, from[k] + epsilon), 0, 1);
+    for (int64_t k = 0; k < images->count; k++) x[k] -= rate * slope[k];
+    keep_near(from, epsilon, images->count, x);
     tensor_write(images, x);
 }
 

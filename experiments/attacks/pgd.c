@@ -10,11 +10,6 @@
 #include <stdlib.h>
 #include "core/error.h"
 
-static float within(float value, float low, float high)
-{
-    return value < low ? low : value > high ? high : value;
-}
-
 static double norm2(const float *values, int64_t size)
 {
     double squares = 0;
@@ -22,14 +17,18 @@ static double norm2(const float *values, int64_t size)
     return sqrt(squares);
 }
 
+void keep_near(const float *from, float epsilon, int64_t count, float *x)
+{
+    for (int64_t i = 0; i < count; i++)
+        x[i] = fminf(fmaxf(fminf(fmaxf(x[i], from[i] - epsilon), from[i] + epsilon), 0), 1);
+}
+
 // One image's step in L_inf.
 static void step_maximum(const float *from, const float *gradient, int64_t size, Pgd how, float *x)
 {
-    float step = (float)how.step, epsilon = (float)how.epsilon;
-    for (int64_t i = 0; i < size; i++) {
-        x[i] += gradient[i] > 0 ? step : gradient[i] < 0 ? -step : 0;
-        x[i] = within(within(x[i], from[i] - epsilon, from[i] + epsilon), 0, 1);
-    }
+    float step = (float)how.step;
+    for (int64_t i = 0; i < size; i++) x[i] += gradient[i] > 0 ? step : gradient[i] < 0 ? -step : 0;
+    keep_near(from, (float)how.epsilon, size, x);
 }
 
 // One image's step in L_2; change: room for it.
@@ -41,17 +40,16 @@ static void step_2(const float *from, const float *gradient, int64_t size, Pgd h
         change[i] = (float)((double)x[i] + factor * (double)gradient[i] - (double)from[i]);
     double length = norm2(change, size), shrink = length > how.epsilon ? how.epsilon / length : 1;
     for (int64_t i = 0; i < size; i++)
-        x[i] = within((float)((double)from[i] + shrink * (double)change[i]), 0, 1);
+        x[i] = fminf(fmaxf((float)((double)from[i] + shrink * (double)change[i]), 0), 1);
 }
 
 // d L / d images into images->grad.
 static void loss_gradient(const Classifier *network, Tape *tape, Tensor *images,
                           const int32_t *labels)
 {
-    const float zero = 0;
-    Tensor *nothing = tape_floats(tape, SHAPE(1), &zero); // through it the images get on the tape
+    Tensor *x = tape_variable(tape, images);
     Tensor *given = tape_ints(tape, images->shape[0], labels);
-    backward(cross_entropy(classify(network, add(images, nothing), (Mode){0}), given));
+    backward(cross_entropy(classify(network, x, (Mode){0}), given));
 }
 
 void pgd(const Classifier *network, Tape *tape, Tensor *images, const int32_t *labels, Pgd how)

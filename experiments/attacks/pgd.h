@@ -18,4 +18,7 @@ typedef struct Pgd {
 // wanted.
 void pgd(const Classifier *network, Tape *tape, Tensor *images, const int32_t *labels, Pgd how);
 
+// Brings `count` values x into the maximum norm's ball about `from`, and into [0, 1].
+void keep_near(const float *from, float epsilon, int64_t count, float *x);
+
 #endif

@@ -63,10 +63,8 @@ static void start(Search *s)
 static Trigger trigger_of(const Search *s, Tape *tape)
 {
     const Classifier *c = s->classifier;
-    const float factor = 1;
-    Tensor *one = tape_floats(tape, SHAPE(1), &factor); // it gets the numbers on the tape
-    Tensor *mask = affine(.5f, hyperbolic_tangent(multiply(s->mu, one)), .5f);
-    Tensor *pattern = affine(.5f, hyperbolic_tangent(multiply(s->delta, one)), .5f);
+    Tensor *mask = affine(.5f, hyperbolic_tangent(tape_variable(tape, s->mu)), .5f);
+    Tensor *pattern = affine(.5f, hyperbolic_tangent(tape_variable(tape, s->delta)), .5f);
     if (s->how->normalised && c->mean) // in [0, 1]: mean + deviation p
         pattern = add(multiply(pattern, tape_input(tape, c->deviation)), tape_input(tape, c->mean));
     return (Trigger){mask, pattern};

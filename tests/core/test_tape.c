@@ -110,6 +110,23 @@ static void detach_cuts_the_gradient(void)
     tensor_free(zeros);
 }
 
+static void a_variable_has_the_parameters_gradient(void)
+{
+    Tape *tape = tape_create(cpu_kernels());
+    Tensor *p = parameter_create(SHAPE(2));
+    p->data[0] = 3;
+    p->data[1] = -5;
+    for (int step = 0; step < 2; step++) {
+        Tensor *x = tape_variable(tape, p), *y = tape_variable(tape, p);
+        check_array("values", x->data, (float[]){3, -5}, 2);
+        backward(sum(add(square(x), y), ALL_DIMENSIONS, false)); // d / dp = 2 p + 1
+        check_array("gradient", p->grad, (float[]){7, -9}, 2);
+        tape_reset(tape);
+    }
+    tape_free(tape);
+    tensor_free(p);
+}
+
 static void nothing_is_recorded_when_recording_is_off(void)
 {
     Tape *tape = tape_create(cpu_kernels());
@@ -274,6 +291,7 @@ int main(int argc, char **argv)
         {"two_shares_of_one_parameter_by_pass_do_not_alias",
          two_shares_of_one_parameter_by_pass_do_not_alias},
         {"detach_cuts_the_gradient", detach_cuts_the_gradient},
+        {"a_variable_has_the_parameters_gradient", a_variable_has_the_parameters_gradient},
         {"nothing_is_recorded_when_recording_is_off", nothing_is_recorded_when_recording_is_off},
         {"inputs_without_need_get_no_gradient", inputs_without_need_get_no_gradient},
         {"two_backward_passes_of_a_step_add_up_in_parameters",
