@@ -10,6 +10,11 @@
 #include <stdlib.h>
 #include "core/error.h"
 
+static float within(float value, float low, float high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
 static double norm2(const float *values, int64_t size)
 {
     double squares = 0;
@@ -20,7 +25,7 @@ static double norm2(const float *values, int64_t size)
 void keep_near(const float *from, float epsilon, int64_t count, float *x)
 {
     for (int64_t i = 0; i < count; i++)
-        x[i] = fminf(fmaxf(fminf(fmaxf(x[i], from[i] - epsilon), from[i] + epsilon), 0), 1);
+        x[i] = within(within(x[i], from[i] - epsilon, from[i] + epsilon), 0, 1);
 }
 
 // One image's step in L_inf.
@@ -40,7 +45,7 @@ static void step_2(const float *from, const float *gradient, int64_t size, Pgd h
         change[i] = (float)((double)x[i] + factor * (double)gradient[i] - (double)from[i]);
     double length = norm2(change, size), shrink = length > how.epsilon ? how.epsilon / length : 1;
     for (int64_t i = 0; i < size; i++)
-        x[i] = fminf(fmaxf((float)((double)from[i] + shrink * (double)change[i]), 0), 1);
+        x[i] = within((float)((double)from[i] + shrink * (double)change[i]), 0, 1);
 }
 
 // d L / d images into images->grad.
