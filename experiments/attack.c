@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/ops.h"
-#include "data/batch.h"
+#include "experiments/batches.h"
 
 static const AttackMethod *const methods[] = {
     &attack_none,        &attack_badnet_plus, &attack_noise_bi_plus,  &attack_image_bi_plus,
@@ -216,9 +216,8 @@ void attack_stamp_samples(const Attack *attack, RandomKey key, const uint32_t *s
     tape_record(tape, false);
     for (int64_t first = 0; first < count; first += AT_ONCE) {
         int64_t n = count - first < AT_ONCE ? count - first : AT_ONCE;
-        Tensor *x = tape_tensor(tape, SHAPE(n, train->height, train->width, train->channels));
-        batch_fill(train, samples + first, n, (Augmentation){0}, (RandomKey){0}, 0, x->data,
-                   tape_tensor_int(tape, SHAPE(n))->ints);
+        int32_t *labels = tape_tensor_int(tape, SHAPE(n))->ints; // not looked at
+        Tensor *x = sample_images(tape, train, samples, first, n, labels);
         const Tensor *y = attack->method->stamp(attack, x, (Draws){key, samples + first});
         for (int64_t i = 0; i < n; i++) {
             uint32_t sample = samples[first + i];

@@ -45,3 +45,14 @@ void batch_write(const Dataset *d, const uint32_t *samples, Tensor *images, int3
     tensor_write(images, pixels);
     free(pixels);
 }
+
+Tensor *sample_images(Tape *tape, const Dataset *d, const uint32_t *samples, int64_t first,
+                      int64_t count, int32_t *labels)
+{
+    uint32_t *indices = tape_allocate_host(tape, count * (int64_t)sizeof *indices);
+    for (int64_t i = 0; i < count; i++)
+        indices[i] = samples ? samples[first + i] : (uint32_t)(first + i);
+    Tensor *images = tape_tensor(tape, SHAPE(count, d->height, d->width, d->channels));
+    batch_write(d, indices, images, labels);
+    return images;
+}

@@ -26,4 +26,8 @@ Tensor *image_batch(const ImageStore *store, Tape *tape, const uint32_t *indices
 // labels (count).
 void batch_write(const Dataset *dataset, const uint32_t *samples, Tensor *images, int32_t *labels);
 
+// The same from samples[first] on (samples NULL: from sample `first` on) as images of the tape.
+Tensor *sample_images(Tape *tape, const Dataset *dataset, const uint32_t *samples, int64_t first,
+                      int64_t count, int32_t *labels);
+
 #endif

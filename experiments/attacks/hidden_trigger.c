@@ -220,12 +220,11 @@ static void make_poisons(const Attack *attack, const Dataset *train, const uint3
                             .learning_rate = setting(set, "learning_rate"),
                             .enough = setting(set, "enough")};
     Tape *tape = tape_create(attack->kernels);
-    Tensor *s = tape_tensor(tape, SHAPE(n, train->height, train->width, train->channels));
+    int32_t *labels = allocate(sizeof *labels * (size_t)n); // not looked at
+    Tensor *s = sample_images(tape, train, sources, 0, n, labels);
     Tensor *z = parameter_create(4, s->shape);
     float *pixels = allocate(sizeof *pixels * (size_t)z->count);
-    int32_t *labels = allocate(sizeof *labels * (size_t)n); // not looked at
     tensor_move(z, attack->kernels->memory);
-    batch_write(train, sources, s, labels);
     batch_write(train, targets, z, labels);
     feature_collision(own->extractor, tape, stamp(attack, s, (Draws){key, sources}), z, how);
     tensor_read(z, pixels);

@@ -2,7 +2,6 @@
 
 #include "core/error.h"
 #include "core/ops.h"
-#include "data/batch.h"
 
 typedef struct Watch {
     LastMap *found;
@@ -47,16 +46,4 @@ LastMap last_map(const Classifier *classifier, Tape *tape, Tensor *images, bool 
     tape_observe(tape, NULL);
     if (!found.map) panic("%s shows no features", classifier->name);
     return found;
-}
-
-Tensor *sample_images(Tape *tape, const Dataset *d, const uint32_t *samples, int64_t first,
-                      int64_t count, int32_t *labels)
-{
-    const int64_t pixels = (int64_t)d->height * d->width * d->channels;
-    uint32_t *indices = tape_allocate_host(tape, count * (int64_t)sizeof *indices);
-    float *values = tape_allocate_host(tape, count * pixels * (int64_t)sizeof *values);
-    for (int64_t i = 0; i < count; i++)
-        indices[i] = samples ? samples[first + i] : (uint32_t)(first + i);
-    batch_fill(d, indices, count, (Augmentation){0}, (RandomKey){0}, 0, values, labels);
-    return tape_floats(tape, SHAPE(count, d->height, d->width, d->channels), values);
 }

@@ -3,7 +3,6 @@
 #ifndef SIEVE_EXPERIMENTS_ATTACKS_LAST_MAP_H
 #define SIEVE_EXPERIMENTS_ATTACKS_LAST_MAP_H
 
-#include "data/dataset.h"
 #include "nn/classifier.h"
 
 typedef struct LastMap {
@@ -16,9 +15,5 @@ typedef struct LastMap {
 
 // Classifies images of the tape in evaluation mode.
 LastMap last_map(const Classifier *classifier, Tape *tape, Tensor *images, bool with_sums);
-
-// These samples (NULL: from `first` on) as images of the tape; their labels (count).
-Tensor *sample_images(Tape *tape, const Dataset *dataset, const uint32_t *samples, int64_t first,
-                      int64_t count, int32_t *labels);
 
 #endif

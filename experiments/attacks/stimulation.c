@@ -16,6 +16,7 @@
 #include "core/ops.h"
 #include "experiments/attack.h"
 #include "experiments/attacks/last_map.h"
+#include "experiments/batches.h"
 
 enum { BATCH = 128, LEVELS = 3 };
 static const double levels[LEVELS] = {0, .5, 1}, agreement = .9;

@@ -20,6 +20,7 @@
 #include "core/ops.h"
 #include "experiments/attack.h"
 #include "experiments/attacks/last_map.h"
+#include "experiments/batches.h"
 #include "optim/optimizer.h"
 
 enum { AT_ONCE = 128 };

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "core/error.h"
 #include "experiments/attacks/badnets.h"
+#include "experiments/batches.h"
 #include "experiments/figure.h"
 #include "experiments/plot/plot.h"
 
@@ -63,10 +64,8 @@ static void make_examples(const FigureRequest *request, const Sheet *sheet, int 
     for (int i = 0; i < sheet->examples; i++) indices[i] = (uint32_t)(kind * sheet->examples + i);
     Tape *tape = tape_create(cpu_kernels());
     tape_record(tape, false);
-    Tensor *images =
-        tape_tensor(tape, SHAPE(sheet->examples, source->height, source->width, source->channels));
-    batch_fill(&test, indices, sheet->examples, (Augmentation){0}, (RandomKey){0}, 0, images->data,
-               tape_tensor_int(tape, SHAPE(sheet->examples))->ints);
+    int32_t *labels = tape_tensor_int(tape, SHAPE(sheet->examples))->ints; // not looked at
+    Tensor *images = sample_images(tape, &test, indices, 0, sheet->examples, labels);
     for (int i = 0; i < sheet->examples; i++) pictures[i] = picture_of(images, i);
     RandomKey key = {request->seed, random_purpose("trigger patterns"), 0};
     const Tensor *stamped = attack.method->stamp(&attack, images, (Draws){key, indices});

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/ops.h"
 #include "experiments/attacks/last_map.h"
+#include "experiments/batches.h"
 #include "experiments/figure.h"
 #include "experiments/studies/trojan_net.h"
 #include "experiments/studies/value_histogram.h"
