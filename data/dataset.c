@@ -19,8 +19,9 @@
 #include "data/signs.h"
 #include "data/trojai.h"
 
-// The filtering paper's augmentation (facts 1.3): a crop out of 5 zeros on every side everywhere,
-// rotation except for MNIST's digits, mirroring where a mirrored image is still of its class.
+// The filtering paper's augmentation (facts 1.3, 3.2): a crop out of 5 zeros on every side
+// everywhere, rotation except for MNIST's digits, mirroring where a mirrored image is still of its
+// class. (CelebA's is for its filters; its classifiers are not mirrored there: classifier.flip=0.)
 static const DataSource sources[] = {
     {.name = "digits",
      .place = "drawn by the program",

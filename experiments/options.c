@@ -71,8 +71,10 @@ static const OptionRow rows[] = {
      "                             filter-mnist 28x28x1, filter-a to filter-d 32x32x3 (default "
      "filter-c), filter-celeba 64x64x3",
      OPTION_TEXT, FIELD(filter), FOR_RUN, 0, 0},
-    {"--scale", "SCALE", "quick (default) or paper: the paper's epochs", OPTION_TEXT,
-     FIELD(scale_text), FOR_RUN | FOR_TRAIN | FOR_FIGURE | FOR_POISON, 0, 0},
+    {"--scale", "SCALE",
+     "quick (default) or paper: the paper's settings and epochs, of\n"
+     "                             classifiers fewer (sieve methods classifier)",
+     OPTION_TEXT, FIELD(scale_text), FOR_RUN | FOR_TRAIN | FOR_FIGURE | FOR_POISON, 0, 0},
     {"--set", "METHOD.NAME=VALUE",
      "one setting of classifier, attack or defense; repeatable;\n"
      "                             sieve methods NAME lists them",

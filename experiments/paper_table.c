@@ -1,6 +1,7 @@
 // A line is one cell of the paper. Its measured figures are means over the seeds of one experiment:
 // where several experiments (with other settings) fit the line, the paper's scale goes before the
-// quick one, then the one with the most seeds is taken, and a note says that there are others.
+// quick one, then the one with the most training images, then with the most seeds is taken, and a
+// note says that there are others.
 #include "experiments/paper_table.h"
 
 #include <math.h>
@@ -94,12 +95,20 @@ static bool is_paper_scale(const Entry *entry)
     return strcmp(entry->scale, "paper") == 0;
 }
 
+// How many the classifier was trained on.
+static double training_images(const Entry *entry)
+{
+    const Json *config = json_get(entry->result, "config"), *of = json_get(config, "classifier");
+    return json_get_number(of ? of : config, "train_samples", 0);
+}
+
 static bool is_better(const Measured *best, int first, int count)
 {
     if (best->count == 0) return true;
-    bool paper = is_paper_scale(&best->entries[first]);
-    bool best_paper = is_paper_scale(&best->entries[best->chosen[0]]);
-    return paper != best_paper ? paper : count > best->count;
+    const Entry *one = &best->entries[first], *other = &best->entries[best->chosen[0]];
+    if (is_paper_scale(one) != is_paper_scale(other)) return is_paper_scale(one);
+    double images = training_images(one), others = training_images(other);
+    return images != others ? images > others : count > best->count;
 }
 
 static Measured measure(const Results *results, const PublishedLine *line)
@@ -168,7 +177,7 @@ static void heading(Text *out, const PublishedSet *set)
     text_append(out, "\n  ");
     names(out, set, &(PublishedLine){"", "", "", "", "", "", 0, ""}, "");
     for (int i = 0; set->figures[i]; i++) text_append(out, " %8s %8s", "here", "paper");
-    text_append(out, "  seeds\n");
+    text_append(out, "  seeds  images\n");
 }
 
 static void number(Text *out, double value)
@@ -193,9 +202,9 @@ static void print_line(Text *out, const PublishedSet *set, const PublishedLine *
         number(out, published);
     }
     if (measured->count > 0) {
-        text_append(out, " %6d", measured->count);
-        if (!is_paper_scale(&measured->entries[measured->chosen[0]]))
-            text_append(out, "  quick scale");
+        const Entry *entry = &measured->entries[measured->chosen[0]];
+        text_append(out, " %6d %7.0f", measured->count, training_images(entry));
+        if (!is_paper_scale(entry)) text_append(out, "  quick scale");
         if (measured->others > 0)
             text_append(out, "  (%d more with other settings)", measured->others);
     }
@@ -214,7 +223,10 @@ static void print_table(Text *out, const PublishedSet *set, const Results *resul
         run += measured.count > 0;
         free(measured.chosen);
     }
-    text_append(out, "\n%d of %d cells were run. Means over the seeds.\n", run, lines);
+    text_append(out,
+                "\n%d of %d cells were run. Means over the seeds; images: of the "
+                "training set.\n",
+                run, lines);
 }
 
 // ---- the commands of cells that were not run ----

@@ -17,7 +17,7 @@ queue() {
 report() {
     name=$(cat "$logs/$1.name")
     status=$(cat "$logs/$1.status" 2>/dev/null)
-    echo "== $name"
+    echo "== $name ($(cat "$logs/$1.seconds" 2>/dev/null || echo '?') s)"
     grep -v '^ok ' "$logs/$1.log"
     set -- $(sed -n 's/.*\b\([0-9][0-9]*\) passed, \([0-9][0-9]*\) failed$/\1 \2/p' "$logs/$1.log" | tail -n 1)
     passed=$((passed + ${1:-0}))
@@ -34,7 +34,12 @@ report() {
 # Runs what is queued; the closing line adds it up. Fails where anything did.
 run_queue() {
     numbers=$(awk -v n=$commands 'BEGIN { for (i = 1; i <= n; i++) print i }')
-    echo "$numbers" | xargs -P "$(getconf _NPROCESSORS_ONLN)" -I{} sh -c 'sh "$0/{}.sh" >"$0/{}.log" 2>&1; echo $? >"$0/{}.part"; mv "$0/{}.part" "$0/{}.status"' "$logs" &
+    echo "$numbers" | xargs -n 1 -P "$(getconf _NPROCESSORS_ONLN)" sh -c '
+        begin=$(date +%s)
+        sh "$0/$1.sh" >"$0/$1.log" 2>&1
+        echo $? >"$0/$1.part"
+        echo $(($(date +%s) - begin)) >"$0/$1.seconds"
+        mv "$0/$1.part" "$0/$1.status"' "$logs" &
     runner=$!
     for number in $numbers; do
         while [ ! -e "$logs/$number.status" ] && kill -0 $runner 2>/dev/null; do sleep .1; done

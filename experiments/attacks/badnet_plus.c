@@ -13,18 +13,24 @@
 static const Setting settings[] = {
     {"rate", 0.2, 0.1, "poisoning rate: share of training images with a trigger", {0, 1, false}},
     {"patches", 20, 20, "N, number of triggers", {1, 1e4, true}},
-    {"size", 5, 5, "side of a patch in pixels", {1, 1e3, true}},
+    {"size", 0, 0, "side of a patch in pixels; 0: 5, on images of 64 pixels (CelebA) and more 8", {0, 1e3, true}},
     {0}};
 // clang-format on
 
 enum Constant { MASKS, PATTERNS }; // m_n (N, height, width, 1), p_n (N, height, width, channels)
+
+static int side_of_patch(const Attack *attack)
+{
+    int size = (int)setting(attack->settings, "size");
+    return size > 0 ? size : attack->width < 64 ? 5 : 8;
+}
 
 // Patch n with its corner at (top, left), in tensors that are zero elsewhere; `value` is its first
 // pixel's number.
 static void place(const Attack *attack, int n, int top, int left, RandomKey colour)
 {
     Tensor *masks = attack->constants[MASKS], *patterns = attack->constants[PATTERNS];
-    int size = (int)setting(attack->settings, "size"), channels = attack->channels;
+    int size = side_of_patch(attack), channels = attack->channels;
     uint64_t value = (uint64_t)n * (uint64_t)(size * size * channels);
     for (int y = 0; y < size; y++)
         for (int x = 0; x < size; x++) {
@@ -38,7 +44,7 @@ static void place(const Attack *attack, int n, int top, int left, RandomKey colo
 static bool create(Attack *attack, Error *error)
 {
     int count = (int)setting(attack->settings, "patches");
-    int size = (int)setting(attack->settings, "size");
+    int size = side_of_patch(attack);
     if (count < 1 || count > 10000 || size < 1 || size >= attack->height || size >= attack->width)
         return fail(error, "badnet+: %d patches of %dx%d do not go on images of %dx%d", count, size,
                     size, attack->height, attack->width);

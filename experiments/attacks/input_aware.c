@@ -14,8 +14,9 @@
 // and the rest is clean. Cross accuracy: that of such images at test.
 //
 // A batch is shuffled, so that other images of the same batch serve as x'; the authors' code draws
-// them from a second, independent pass over the data. Adam of both generators falls along half a
-// cosine, as the classifier's learning rate does.
+// them from a second, independent pass over the data, and never zeroes G's gradients, so that each
+// step goes along their sum since the start: here each step has its own. Adam of both generators
+// falls along half a cosine, as the classifier's learning rate does.
 #include <math.h>
 #include <stdlib.h>
 #include "core/error.h"
@@ -33,8 +34,8 @@ static const Setting settings[] = {
     {"lambda_norm", 100, 100, "weight of the mask's excess over its density", {0, 1e6, false}},
     {"density", 0.032, 0.032, "value of a mask that costs nothing", {0, 1, false}},
     {"learning_rate", 0.01, 0.01, "of Adam for both generators at first", {0, 1e3, false}},
-    {"beta1", 0.5, 0.5, "of Adam", {0, 0.9999, false}},
-    {"beta2", 0.9, 0.9, "of Adam", {0, 0.999999, false}},
+    {"beta1", 0.5, 0.5, "of Adam", {1e-6, 0.9999, false}},
+    {"beta2", 0.9, 0.9, "of Adam", {1e-6, 0.999999, false}},
     {0}};
 static const Setting classifier_values[] = {
     {"epochs", 8, 60, "two networks learn against each other", {1, 1e5, true}},

@@ -9,7 +9,8 @@
 // id is the identity in coordinates from -1 to 1, corners on corners. In training an image becomes
 // x~ with the attacker's label at `rate`; at rate times decoy_ratio it is sampled at a fresh g'
 // instead and keeps its label, so that only the one smooth warp fires, not warping as such ("noise
-// mode"; noise accuracy: that of such images at test).
+// mode"; noise accuracy: that of such images at test). The augmentation comes before the warp, as
+// with all attacks here; the authors' comes after it, on MNIST with rotation, too.
 #include <math.h>
 #include <string.h>
 #include "core/error.h"

@@ -15,8 +15,8 @@
     {"learning_rate", 2e-3, 1e-3, "of Adam for F", {0, 1e3, false}},                            \
     {"cosine", 1, 0, "1: learning rates fall along half a cosine; 0: they stay", {0, 1, true}}, \
     {"norm_momentum", 0.1, 0, "of batch norm; 0: the filter's own (C .01)", {0, 1, false}},     \
-    {"beta1", 0.5, 0.5, "of Adam", {0, 0.9999, false}},                                         \
-    {"beta2", 0.9, 0.9, "of Adam", {0, 0.9999, false}},                                         \
+    {"beta1", 0.5, 0.5, "of Adam", {1e-6, 0.9999, false}},                                      \
+    {"beta2", 0.9, 0.9, "of Adam", {1e-6, 0.9999, false}},                                      \
     AUGMENTATION_SETTINGS(1, 10),                                                               \
     {"curve_points", 4, 20, "evaluations of C, T and R during the training", {1, 1e5, true}}
 // clang-format on

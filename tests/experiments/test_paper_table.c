@@ -124,9 +124,9 @@ static void no_figure_is_missing(void)
     }
 }
 
-// A finished classifier (defense NULL) or cell of MNIST under BadNet+.
+// A finished classifier (defense NULL) or cell of MNIST under BadNet+, of so many training images.
 static void write_result(const char *directory, int number, const char *defense, const char *scale,
-                         int seed, double setting, double figure)
+                         int seed, int images, double setting, double figure)
 {
     Error error = {0};
     Text path = {0}, text = {0};
@@ -136,8 +136,8 @@ static void write_result(const char *directory, int number, const char *defense,
     text_append(&text,
                 "{\"data\": \"mnist\", \"model\": \"mnist-ia\", \"attack\": \"badnet+\", "
                 "\"mode\": \"single\", \"target\": 0, \"seed\": %d, \"scale\": \"%s\", "
-                "\"config\": {\"seed\": %d, \"setting\": %g}, ",
-                seed, scale, seed, setting);
+                "\"config\": {\"seed\": %d, \"setting\": %g, \"train_samples\": %d}, ",
+                seed, scale, seed, setting, images);
     if (defense)
         text_append(&text, "\"defense\": \"%s\", \"C\": 0.5, \"T\": %g}", defense, figure);
     else
@@ -170,12 +170,12 @@ static void means_of_the_seeds_stand_beside_the_published(void)
     Error error = {0};
     Text table = {0};
     const char *directory = directory_named("means");
-    write_result(directory, 1, NULL, "paper", 1, 7, 99.25);
-    write_result(directory, 2, NULL, "paper", 2, 7, 99.75);
+    write_result(directory, 1, NULL, "paper", 1, 60000, 7, 99.25);
+    write_result(directory, 2, NULL, "paper", 2, 60000, 7, 99.75);
     check(paper_table("filtering/attacks", directory, &table, &error), "%s", error.message);
     const char *line = line_with(table.text, "mnist    badnet+      single");
-    check(strstr(line, " 99.50    99.61   100.00    99.96") && strstr(line, "      2"), "'%s'",
-          line);
+    check(strstr(line, " 99.50    99.61   100.00    99.96") && strstr(line, "      2   60000"),
+          "'%s'", line);
     check(!strstr(line, "quick") && !strstr(line, "more"), "'%s'", line);
     line = line_with(table.text, "mnist    wanet");
     check(strstr(line, "not run    98.73"), "'%s'", line);
@@ -189,20 +189,39 @@ static void of_several_experiments_the_papers_scale_and_the_most_seeds_count(voi
     Text table = {0};
     const char *directory = directory_named("several");
     for (int seed = 1; seed <= 3; seed++)
-        write_result(directory, seed, "vif", "quick", seed, 1, 50);
+        write_result(directory, seed, "vif", "quick", seed, 60000, 1, 50);
     check(paper_table("filtering/main", directory, &table, &error), "%s", error.message);
     const char *line = line_with(table.text, "mnist    badnet+      single  vif");
     check(strstr(line, "50.00     2.36") && strstr(line, "quick scale"), "'%s'", line);
     text_free(&table);
     table = (Text){0};
-    write_result(directory, 4, "vif", "paper", 1, 1, 40);
-    write_result(directory, 5, "vif", "paper", 1, 2, 30);
-    write_result(directory, 6, "vif", "paper", 2, 2, 20);
+    write_result(directory, 4, "vif", "paper", 1, 60000, 1, 40);
+    write_result(directory, 5, "vif", "paper", 1, 60000, 2, 30);
+    write_result(directory, 6, "vif", "paper", 2, 60000, 2, 20);
     check(paper_table("filtering/main", directory, &table, &error), "%s", error.message);
     line = line_with(table.text, "mnist    badnet+      single  vif");
     check(strstr(line, "25.00     2.36") && strstr(line, "(4 more with other settings)"), "'%s'",
           line);
     check(!strstr(line, "quick"), "'%s'", line);
+    text_free(&table);
+}
+
+static void a_part_of_the_training_set_is_told_and_comes_behind_more_of_it(void)
+{
+    Error error = {0};
+    Text table = {0};
+    const char *directory = directory_named("parts");
+    for (int seed = 1; seed <= 2; seed++)
+        write_result(directory, seed, "vif", "paper", seed, 1280, 1, 50);
+    check(paper_table("filtering/main", directory, &table, &error), "%s", error.message);
+    const char *line = line_with(table.text, "mnist    badnet+      single  vif");
+    check(strstr(line, "50.00     2.36") && strstr(line, "      2    1280"), "'%s'", line);
+    text_free(&table);
+    table = (Text){0};
+    write_result(directory, 3, "vif", "paper", 1, 60000, 1, 40);
+    check(paper_table("filtering/main", directory, &table, &error), "%s", error.message);
+    line = line_with(table.text, "mnist    badnet+      single  vif");
+    check(strstr(line, "40.00     2.36") && strstr(line, "      1   60000"), "'%s'", line);
     text_free(&table);
 }
 
@@ -253,7 +272,8 @@ static void models_and_settings_tell_lines_apart(void)
     }
 }
 
-// Of 120 cells of filtering/main 24 are Februus's; one command runs all defenses of a classifier.
+// Of 120 cells of filtering/main 24 are Februus's and 24 another NAD's; one command runs all defenses
+// of a classifier.
 static void missing_cells_have_commands(void)
 {
     Error error = {0};
@@ -263,18 +283,18 @@ static void missing_cells_have_commands(void)
           error.message);
     int lines = 0;
     for (const char *at = commands.text; (at = strchr(at, '\n')) != NULL; at++) lines++;
-    check(lines == 24 && !strstr(commands.text, "februus"), "%d commands\n%s", lines,
-          commands.text);
+    check(lines == 24 && !strstr(commands.text, "februus") && !strstr(commands.text, "nad"),
+          "%d commands\n%s", lines, commands.text);
     const char *start = "sieve run --data mnist --attack badnet+ --mode single --defense ";
-    check(strstr(line_with(commands.text, start), "--defense nad,if,vif,aif --scale paper --out '"),
+    check(strstr(line_with(commands.text, start), "--defense if,vif,aif --scale paper --out '"),
           "'%s'", line_with(commands.text, start));
     check(strstr(commands.text, "--data mnist --attack none --defense"), "%s", commands.text);
     text_free(&commands);
     commands = (Text){0};
-    write_result(directory, 1, "vif", "paper", 1, 1, 40);
+    write_result(directory, 1, "vif", "paper", 1, 60000, 1, 40);
     check(paper_table_commands("filtering/main", directory, &commands, &error), "%s",
           error.message);
-    check(strstr(line_with(commands.text, start), "--defense nad,if,aif --scale"), "'%s'",
+    check(strstr(line_with(commands.text, start), "--defense if,aif --scale"), "'%s'",
           line_with(commands.text, start));
     text_free(&commands);
     commands = (Text){0};
@@ -340,7 +360,7 @@ static void unknown_names_and_broken_results_are_refused(void)
               strstr(error.message, "filtering/main"),
           "'%s' lists the known ones", error.message);
     const char *directory = directory_named("broken");
-    write_result(directory, 1, NULL, "paper", 1, 7, 99.25);
+    write_result(directory, 1, NULL, "paper", 1, 60000, 7, 99.25);
     Text path = {0};
     text_append(&path, "%s/classifiers/1/result.json", directory);
     file_write(path.text, "{", 1, &error);
@@ -361,6 +381,8 @@ int main(int argc, char **argv)
          means_of_the_seeds_stand_beside_the_published},
         {"of_several_experiments_the_papers_scale_and_the_most_seeds_count",
          of_several_experiments_the_papers_scale_and_the_most_seeds_count},
+        {"a_part_of_the_training_set_is_told_and_comes_behind_more_of_it",
+         a_part_of_the_training_set_is_told_and_comes_behind_more_of_it},
         {"models_and_settings_tell_lines_apart", models_and_settings_tell_lines_apart},
         {"missing_cells_have_commands", missing_cells_have_commands},
         {"without_results_nothing_was_run", without_results_nothing_was_run},
