@@ -65,7 +65,7 @@ $(BUILD)/tests/cuda/fake/libcuda.so.1: tests/cuda/fake_driver.c
 	@$(CC) $(FLAGS) -shared -fPIC -o $@ $<
 
 # Tests that run the program itself.
-$(BUILD)/tests/experiments/test_command_line $(BUILD)/tests/experiments/test_run $(BUILD)/tests/experiments/test_training_cell $(BUILD)/tests/experiments/test_dp_sgd $(BUILD)/tests/experiments/test_baseline_runs $(BUILD)/tests/experiments/test_dba $(BUILD)/tests/experiments/test_hidden_trigger $(BUILD)/tests/experiments/test_image $(BUILD)/tests/experiments/test_value_figures $(BUILD)/tests/experiments/test_natural $(BUILD)/tests/cuda/test_device_training: $(BUILD)/tests/experiments/program.o | $(BUILD)/sieve
+$(BUILD)/tests/experiments/test_command_line $(BUILD)/tests/experiments/test_run $(BUILD)/tests/experiments/test_results_kept $(BUILD)/tests/experiments/test_training_cell $(BUILD)/tests/experiments/test_dp_sgd $(BUILD)/tests/experiments/test_baseline_runs $(BUILD)/tests/experiments/test_dba $(BUILD)/tests/experiments/test_hidden_trigger $(BUILD)/tests/experiments/test_image $(BUILD)/tests/experiments/test_value_figures $(BUILD)/tests/experiments/test_natural $(BUILD)/tests/cuda/test_device_training: $(BUILD)/tests/experiments/program.o | $(BUILD)/sieve
 
 $(patsubst %,$(BUILD)/tests/data/test_%,gtsrb celeba folder trojai): $(BUILD)/tests/data/picture_files.o
 

@@ -131,22 +131,49 @@ static int replace(const char *directory, const char *temporary, const char *pat
     return sync_directory(directory);
 }
 
-// Files of this machine's processes that are no more; `mine` is such a name up to the process.
-static void remove_left_over(const char *directory, const char *mine)
+// Whether `name`, ".FILE.MACHINE.PROCESS.tmp", is of a process of this machine that is no more.
+static bool is_left_over(const char *name, const char *machine)
 {
-    const size_t length = strlen(mine);
+    const char *end = strrchr(name, '.'), *number = end;
+    if (name[0] != '.' || strcmp(end, ".tmp") != 0) return false;
+    while (number > name && number[-1] != '.') number--;
+    const size_t length = strlen(machine);
+    if ((size_t)(number - name) < length + 3 || number[-2 - (ptrdiff_t)length] != '.' ||
+        strncmp(number - 1 - length, machine, length) != 0)
+        return false;
+    char *rest;
+    const long process = strtol(number, &rest, 10);
+    return process > 0 && rest == end && kill((pid_t)process, 0) != 0 && errno == ESRCH;
+}
+
+// As much of the machine's name as stands in a temporary file's.
+enum { MACHINE_TEXT = 61 };
+static void machine_name(char text[MACHINE_TEXT])
+{
+    struct utsname machine = {0};
+    uname(&machine);
+    snprintf(text, MACHINE_TEXT, "%.60s", machine.nodename);
+}
+
+// Those in the directory whose names begin so.
+static void remove_those_of(const char *directory, const char *prefix)
+{
+    char machine[MACHINE_TEXT];
+    machine_name(machine);
     DIR *stream = opendir(directory);
     for (struct dirent *item; stream && (item = readdir(stream)) != NULL;) {
-        if (strncmp(item->d_name, mine, length) != 0) continue;
-        char *end;
-        const long process = strtol(item->d_name + length, &end, 10);
-        if (process <= 0 || strcmp(end, ".tmp") != 0) continue;
-        if (kill((pid_t)process, 0) == 0 || errno != ESRCH) continue;
+        if (strncmp(item->d_name, prefix, strlen(prefix)) != 0) continue;
+        if (!is_left_over(item->d_name, machine)) continue;
         char *path = path_join(directory, item->d_name);
         unlink(path);
         free(path);
     }
     if (stream) closedir(stream);
+}
+
+void file_remove_left_over(const char *directory)
+{
+    remove_those_of(directory, "");
 }
 
 bool file_write(const char *path, const void *data, size_t size, Error *error)
@@ -162,15 +189,15 @@ bool file_write(const char *path, const void *data, size_t size, Error *error)
         const char *slash = strrchr(path, '/');
         int length = slash ? (int)(slash - path) + 1 : 0;
         Text directory = {0}, mine = {0}, temporary = {0};
-        struct utsname machine = {0};
-        uname(&machine);
+        char machine[MACHINE_TEXT];
+        machine_name(machine);
         text_append(&directory, "%.*s", slash ? length : 1, slash ? path : ".");
         // Names end at 255 bytes; a longer one is refused by rename, not by the temporary name's
         // additions.
-        text_append(&mine, ".%.160s.%.60s.", path + length, machine.nodename);
+        text_append(&mine, ".%.160s.%s.", path + length, machine);
         text_append(&temporary, "%.*s%s%ld.tmp", length, path, mine.text, (long)getpid());
         problem = replace(directory.text, temporary.text, path, data, size);
-        if (!problem) remove_left_over(directory.text, mine.text);
+        if (!problem) remove_those_of(directory.text, mine.text);
         text_free(&directory);
         text_free(&mine);
         text_free(&temporary);

@@ -23,6 +23,9 @@ bool file_read(const char *path, size_t limit, Bytes *bytes, Error *error);
 // nothing stays behind on failure, and what killed processes of this machine left of it goes.
 bool file_write(const char *path, const void *data, size_t size, Error *error);
 
+// Removes what killed processes of this machine left in the directory on their way to a file_write.
+void file_remove_left_over(const char *directory);
+
 bool file_exists(const char *path);
 bool directory_exists(const char *path);
 

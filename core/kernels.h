@@ -315,4 +315,8 @@ const Kernels *cpu_kernels_of(const char *isa, ConvPath path);
 // Makes it the list that cpu_kernels returns from now on.
 void cpu_kernels_use(const Kernels *kernels);
 
+// What makes the last bits other than everywhere else: "unfused" multiply-adds, "direct" convolutions
+// by $SIEVE_CONV, "unfused, direct"; NULL: nothing.
+const char *cpu_arithmetic(void);
+
 #endif

@@ -86,16 +86,21 @@ void sha256_end(Sha256 *hash, uint8_t digest[32])
     for (int i = 0; i < 32; i++) digest[i] = (uint8_t)(hash->state[i / 4] >> (24 - 8 * (i % 4)));
 }
 
-void sha256_hex(const void *data, size_t size, char hex[65])
+void sha256_end_hex(Sha256 *hash, char hex[65])
 {
-    Sha256 hash;
     uint8_t digest[32];
-    sha256_begin(&hash);
-    sha256_update(&hash, data, size);
-    sha256_end(&hash, digest);
+    sha256_end(hash, digest);
     for (int i = 0; i < 32; i++) {
         hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
         hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
     }
     hex[64] = 0;
+}
+
+void sha256_hex(const void *data, size_t size, char hex[65])
+{
+    Sha256 hash;
+    sha256_begin(&hash);
+    sha256_update(&hash, data, size);
+    sha256_end_hex(&hash, hex);
 }

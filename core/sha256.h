@@ -14,8 +14,9 @@ typedef struct Sha256 {
 void sha256_begin(Sha256 *hash);
 void sha256_update(Sha256 *hash, const void *data, size_t size);
 void sha256_end(Sha256 *hash, uint8_t digest[32]);
+void sha256_end_hex(Sha256 *hash, char hex[65]); // 64 lower-case hex digits and a zero byte
 
-// The digest of a whole buffer as 64 lower-case hex digits and a zero byte.
+// The digest of a whole buffer, likewise.
 void sha256_hex(const void *data, size_t size, char hex[65]);
 
 #endif

@@ -289,7 +289,6 @@ void dataset_digest(const Dataset *train, const Dataset *test, char hex[65])
 {
     const Dataset *halves[] = {train, test};
     Sha256 hash;
-    uint8_t digest[32];
     sha256_begin(&hash);
     for (int i = 0; i < 2; i++) {
         const Dataset *d = halves[i];
@@ -300,8 +299,7 @@ void dataset_digest(const Dataset *train, const Dataset *test, char hex[65])
             sha256_update(&hash, d->images + (size_t)k * size, size);
         }
     }
-    sha256_end(&hash, digest);
-    for (int i = 0; i < 32; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    sha256_end_hex(&hash, hex);
 }
 
 void dataset_free(Dataset *dataset)

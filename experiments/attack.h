@@ -59,6 +59,8 @@ typedef struct AttackMethod {
     // truth, which poison_truth_create has made, what it did. Batches then stay as they are, unless
     // there is a function `poison`. NULL: the attack works on batches.
     bool (*poison_set)(Attack *attack, Dataset *train, PoisonTruth *truth, Error *error);
+    // Comes in its place where the set was poisoned before: what is known of it. NULL: needs nothing.
+    void (*take_truth)(Attack *attack, const PoisonTruth *truth);
 
     // Gives the classifier, before any training, what it is to begin with (parameters_keep: what
     // the training leaves alone). NULL: nothing.

@@ -191,7 +191,7 @@ Json *cell_run(const Subject *subject, const char *name, Error *error)
     cell.directory = make_directory(subject, "cells", name, cell.hash, error);
     Json *record = NULL;
     if (cell.directory && cell_finished(cell.directory))
-        record = cell_read_json(cell.directory, "result.json", error);
+        record = cell_read_result(cell.directory, cell.hash, error);
     else if (cell.directory && defense_create(&cell.defense, error))
         record = compute_cell(&cell, error);
     predictions_free(&cell.unfiltered);

@@ -21,19 +21,25 @@ bool cell_finished(const char *directory)
     return finished;
 }
 
-static bool is_left_over(const char *name)
+Json *cell_read_result(const char *directory, const char *hash, Error *error)
 {
-    size_t length = strlen(name);
-    return strncmp(name, "checkpoint", strlen("checkpoint")) == 0 ||
-           (name[0] == '.' && length > 4 && strcmp(name + length - 4, ".tmp") == 0);
+    Json *result = cell_read_json(directory, "result.json", error);
+    if (!result || strcmp(json_get_string(result, "config_hash", ""), hash) == 0) return result;
+    fail(error,
+         "%s/result.json is not what this configuration left there (its config_hash differs); "
+         "remove the directory to compute it again",
+         directory);
+    json_free(result);
+    return NULL;
 }
 
 void cell_tidy(const char *directory)
 {
+    file_remove_left_over(directory);
     DIR *stream = opendir(directory);
     const struct dirent *entry;
     while (stream && (entry = readdir(stream)) != NULL) {
-        if (!is_left_over(entry->d_name)) continue;
+        if (strncmp(entry->d_name, "checkpoint", strlen("checkpoint")) != 0) continue;
         char *path = path_join(directory, entry->d_name);
         unlink(path);
         free(path);
@@ -62,7 +68,8 @@ Json *cell_read_json(const char *directory, const char *name, Error *error)
     return json;
 }
 
-// The first sample of each class but the target, up to SAMPLE_COUNT; returns how many.
+// The first sample of each class but the target, up to SAMPLE_COUNT; returns how many. Where all are
+// of the target class, the first one.
 static int64_t choose(const Evaluation *e, uint32_t *chosen)
 {
     bool taken[256] = {false};
@@ -76,6 +83,7 @@ static int64_t choose(const Evaluation *e, uint32_t *chosen)
         taken[label] = true;
         chosen[count++] = sample;
     }
+    if (count == 0) chosen[count++] = e->samples ? e->samples[0] : 0;
     return count;
 }
 

@@ -15,6 +15,9 @@ void cell_tidy(const char *directory);
 bool cell_write_json(const char *directory, const char *name, const Json *json, Error *error);
 Json *cell_read_json(const char *directory, const char *name, Error *error);
 
+// result.json, which must be that of the configuration with this hash.
+Json *cell_read_result(const char *directory, const char *hash, Error *error);
+
 // samples.safetensors: one image each of up to eight classes other than the target, clean and
 // Trojan, with what the classifier says of each. With a defense also what its filter makes of them,
 // and its own synthetic Trojan images where it has some; without one (NULL: of a classifier) the

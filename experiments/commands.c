@@ -175,7 +175,9 @@ int command_poison(const Options *options)
     making.poisoned = NULL;
     Subject subject;
     if (!subject_load(&making, &subject, &error)) return command_failed(&error, 1);
-    bool ok = poisoned_set_write(folder, &subject.train, &subject.truth, &error);
+    Json *attack = subject_attack(&subject);
+    bool ok = poisoned_set_write(folder, &subject.train, &subject.truth, attack, &error);
+    json_free(attack);
     if (ok)
         printf("%s: %lld training images of %s, %lld of them stamped by %s\n", folder,
                (long long)subject.train.count, subject.source->name,
@@ -204,6 +206,8 @@ int command_table(const Options *options)
     bool ok = true;
     if (options->operand_count > 1)
         return command_failed((fail(&error, "table: one name is wanted"), &error), 2);
+    if (options->operand_count == 0 && options->commands)
+        return command_failed((fail(&error, "table: --commands wants a table's name"), &error), 2);
     if (options->operand_count == 1 && !paper_table_check(options->operands[0], &error))
         return command_failed(&error, 2);
     if (options->operand_count == 0)

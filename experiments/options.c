@@ -178,6 +178,9 @@ static bool check_words(Options *options, Error *error)
         strcmp(options->device, "emulated") != 0)
         return fail(error, "--device %s: cpu or cuda is wanted", options->device);
     if (!precision_parse(options->precision_text, &options->precision, error)) return false;
+    if (options->precision != PRECISION_EXACT && strcmp(options->device, "cpu") == 0)
+        return fail(error, "--precision %s: the processor's products are exact (--device cuda)",
+                    options->precision_text);
     options->scale = paper ? SCALE_PAPER : SCALE_QUICK;
     return parse_image_size(options, error);
 }

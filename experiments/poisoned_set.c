@@ -1,8 +1,11 @@
 #include "experiments/poisoned_set.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include "core/file.h"
 #include "data/picture_file.h"
 #include "data/table.h"
 
@@ -55,12 +58,21 @@ static bool write_sample(const char *directory, const Dataset *train, int64_t i,
     return ok;
 }
 
+// Without the list the folder is no set: what is in it may be of two.
+static bool remove_list(const char *path, Error *error)
+{
+    if (unlink(path) == 0 || errno == ENOENT) return true;
+    return fail(error, "%s: cannot be removed: %s", path, strerror(errno));
+}
+
 bool poisoned_set_write(const char *directory, const Dataset *train, const PoisonTruth *truth,
-                        Error *error)
+                        const Json *attack, Error *error)
 {
     Text csv = {0};
     char file[PATH_TEXT];
-    bool ok = directory_create(directory, error);
+    char *path = path_join(directory, "samples.csv"), *how = path_join(directory, "attack.json");
+    bool ok = directory_create(directory, error) && remove_list(path, error) &&
+              json_write(how, attack, error);
     text_append(&csv, "index,file,original_label,given_label,stamped\n");
     for (int64_t i = 0; ok && i < train->count; i++) {
         sample_file(i, file);
@@ -68,9 +80,9 @@ bool poisoned_set_write(const char *directory, const Dataset *train, const Poiso
                     (int)train->labels[i], truth->stamped[i]);
         ok = write_sample(directory, train, i, error);
     }
-    char *path = path_join(directory, "samples.csv");
     ok = ok && file_write(path, csv.text, csv.length, error);
     free(path);
+    free(how);
     text_free(&csv);
     return ok;
 }
@@ -149,8 +161,38 @@ static bool read_samples(const Table *table, const char *directory, Dataset *tra
     return true;
 }
 
-bool poisoned_set_read(const char *directory, Dataset *train, PoisonTruth *truth, Error *error)
+// The members of attack.json must be those of `attack`, as they are printed.
+static bool check_members(const char *path, const Json *made, const Json *attack, Error *error)
 {
+    bool ok = true;
+    for (size_t i = 0; ok && i < attack->count; i++) {
+        const Json *value = json_get(made, attack->names[i]);
+        Text there = {0}, here = {0};
+        if (value) json_print(value, &there);
+        json_print(attack->items[i], &here);
+        ok = (value && strcmp(there.text, here.text) == 0) ||
+             fail(error, "%s: the set was made with %s %s, not %s", path, attack->names[i],
+                  value ? there.text : "unknown", here.text);
+        text_free(&there);
+        text_free(&here);
+    }
+    return ok;
+}
+
+static bool check_attack(const char *directory, const Json *attack, Error *error)
+{
+    char *path = path_join(directory, "attack.json");
+    Json *made = file_exists(path) ? json_read(path, error) : NULL;
+    bool ok = made ? check_members(path, made, attack, error) : !file_exists(path);
+    json_free(made);
+    free(path);
+    return ok;
+}
+
+bool poisoned_set_read(const char *directory, const Json *attack, Dataset *train,
+                       PoisonTruth *truth, Error *error)
+{
+    if (!check_attack(directory, attack, error)) return false;
     Table table;
     char *path = path_join(directory, "samples.csv");
     bool ok = table_read(path, ',', &table, error);

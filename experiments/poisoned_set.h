@@ -6,6 +6,7 @@
 #ifndef SIEVE_EXPERIMENTS_POISONED_SET_H
 #define SIEVE_EXPERIMENTS_POISONED_SET_H
 
+#include "core/json.h"
 #include "data/dataset.h"
 
 // The truth about a training set, which judges know and defenders do not. Empty (count 0) where the
@@ -22,12 +23,14 @@ PoisonTruth poison_truth_create(const Dataset *train);
 void poison_truth_free(PoisonTruth *truth);
 
 // Writes the set to the directory, which is made, samples.csv last; labels of the data set are the
-// given ones.
+// given ones. `attack`, an object, says how it was made: attack.json.
 bool poisoned_set_write(const char *directory, const Dataset *train, const PoisonTruth *truth,
-                        Error *error);
+                        const Json *attack, Error *error);
 
 // Puts the folder's images and given labels in the place of the data set's own; any number of
-// samples, of the data set's size and classes. On failure nothing has changed.
-bool poisoned_set_read(const char *directory, Dataset *train, PoisonTruth *truth, Error *error);
+// samples, of the data set's size and classes. Where there is an attack.json (whoever else makes a
+// folder needs none) each member of `attack` must be in it. On failure nothing has changed.
+bool poisoned_set_read(const char *directory, const Json *attack, Dataset *train,
+                       PoisonTruth *truth, Error *error);
 
 #endif

@@ -142,7 +142,8 @@ static const PublishedSet filtering_sets[] = {
      "The defenses against single-target attacks (Do et al., Tables 2 and 3), percent. C: clean\n"
      "accuracy lost, T: Trojan images still taken for the target, R: accuracy not recovered on "
      "Trojan\n"
-     "images; FPR, FNR: of filtering-then-contrasting. februus and nad/adam (NAD with Adam on D_val)\n"
+     "images; FPR, FNR: of filtering-then-contrasting. februus and nad/adam (NAD with Adam on "
+     "D_val)\n"
      "are not in this program, whose nad is NONE's.",
      {"C", "T", "R", "FPR", "FNR"},
      {&table2},

@@ -24,8 +24,7 @@ const char *model_name(const Options *options, const DataSource *source)
 static void describe_extractor(const Subject *s, Json *config)
 {
     Sha256 hash;
-    uint8_t digest[32];
-    Text hex = {0};
+    char hex[65];
     const Parameters *parameters = &s->classifier->parameters;
     bool given = s->attack.extractor != NULL;
     json_set(config, "extractor", json_string(given ? "given" : "trained on the training set"));
@@ -35,10 +34,29 @@ static void describe_extractor(const Subject *s, Json *config)
         const Tensor *tensor = parameters->items[i].tensor;
         sha256_update(&hash, tensor->data, sizeof(float) * (size_t)tensor->count);
     }
-    sha256_end(&hash, digest);
-    for (int i = 0; i < 32; i++) text_append(&hex, "%02x", digest[i]);
-    json_set(config, "extractor_sha256", json_string(hex.text));
-    text_free(&hex);
+    sha256_end_hex(&hash, hex);
+    json_set(config, "extractor_sha256", json_string(hex));
+}
+
+// What is in files, whose name alone does not tell it; of a folder that the user calls a poisoned
+// set also what the defender has of the set as it was, and what the folder says of its samples.
+static void describe_files(const Subject *s, Json *config)
+{
+    char hex[65];
+    const PoisonTruth *truth = &s->truth;
+    const bool given = s->options->poisoned != NULL;
+    if (s->source->built_in && !given) return;
+    dataset_digest(&s->train, &s->test, hex);
+    json_set(config, "data_sha256", json_string(hex));
+    if (!given) return;
+    dataset_digest(&s->clean, &s->test, hex);
+    json_set(config, "clean_sha256", json_string(hex));
+    Sha256 hash;
+    sha256_begin(&hash);
+    sha256_update(&hash, truth->labels, (size_t)truth->count * sizeof *truth->labels);
+    sha256_update(&hash, truth->stamped, (size_t)truth->count);
+    sha256_end_hex(&hash, hex);
+    json_set(config, "truth_sha256", json_string(hex));
 }
 
 // Of the classifier's training.
@@ -56,11 +74,7 @@ static Json *classifier_config(const Subject *s, const char *model)
     const Options *o = s->options;
     Json *config = json_object();
     json_set(config, "data", json_string(s->source->name));
-    if (s->source->path || o->poisoned) { // a folder's name alone does not tell what is in it
-        char hex[65];
-        dataset_digest(&s->train, &s->test, hex);
-        json_set(config, "data_sha256", json_string(hex));
-    }
+    describe_files(s, config);
     json_set(config, "train_samples", json_number((double)s->train.count));
     json_set(config, "test_samples", json_number((double)s->test.count));
     json_set(config, "model", json_string(model));
@@ -78,6 +92,7 @@ static Json *classifier_config(const Subject *s, const char *model)
         json_set(config, "device", json_string(o->device));
         json_set(config, "precision", json_string(o->precision_text));
     }
+    if (cpu_arithmetic()) json_set(config, "arithmetic", json_string(cpu_arithmetic()));
     return config;
 }
 
@@ -103,19 +118,32 @@ char *make_directory(const Subject *s, const char *kind, const char *defense, co
     return path.text;
 }
 
+// " NAME WORD" as a shell reads it: in quotes where the word has anything that a shell would take
+// for its own.
+static void append_option(Text *text, const char *name, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-+=.,:/@%";
+    const bool quoted = !*word || word[strspn(word, plain)];
+    text_append(text, quoted ? " %s '" : " %s ", name);
+    for (; *word; word++) text_append(text, quoted && *word == '\'' ? "'\\''" : "%c", *word);
+    if (quoted) text_append(text, "'");
+}
+
 // The command that computes a cell again, without what does not change its result (threads,
 // places).
 static void command_text(const Subject *s, const char *defense, Text *text)
 {
     const Options *o = s->options;
-    text_append(text, "sieve %s --data %s --model %s --attack %s --mode %s",
-                defense ? "run" : "train", o->data, s->classifier->name, o->attack, o->mode);
+    text_append(text, "sieve %s", defense ? "run" : "train");
+    append_option(text, "--data", o->data);
+    text_append(text, " --model %s --attack %s --mode %s", s->classifier->name, o->attack, o->mode);
     if (!s->attack.all_targets) text_append(text, " --target %lld", (long long)o->target);
-    if (o->trigger_images) text_append(text, " --trigger-images '%s'", o->trigger_images);
-    if (o->extractor) text_append(text, " --extractor '%s'", o->extractor);
+    if (o->trigger_images) append_option(text, "--trigger-images", o->trigger_images);
+    if (o->extractor) append_option(text, "--extractor", o->extractor);
     if (defense) text_append(text, " --defense %s", defense);
     if (o->image_size) text_append(text, " --image-size %s", o->image_size);
-    if (o->poisoned) text_append(text, " --poisoned %s", o->poisoned);
+    if (o->poisoned) append_option(text, "--poisoned", o->poisoned);
     if (o->train_images) text_append(text, " --train-images %lld", (long long)o->train_images);
     if (o->test_images) text_append(text, " --test-images %lld", (long long)o->test_images);
     if (defense && o->filter) text_append(text, " --filter %s", o->filter);
@@ -123,7 +151,7 @@ static void command_text(const Subject *s, const char *defense, Text *text)
     if (strcmp(o->device, "cpu") != 0)
         text_append(text, " --device %s --precision %s", o->device, o->precision_text);
     for (int i = 0; i < o->overrides.count; i++)
-        text_append(text, " --set %s", o->overrides.texts[i]);
+        append_option(text, "--set", o->overrides.texts[i]);
 }
 
 // The fields that a classifier's and a cell's result begin with.
@@ -312,10 +340,10 @@ static bool train_subject(Subject *s, const char *hash, Error *error)
     return ok;
 }
 
-static bool read_subject(Subject *s, Error *error)
+static bool read_subject(Subject *s, const char *hash, Error *error)
 {
     char *weights = path_join(s->directory, "model.safetensors");
-    s->result = cell_read_json(s->directory, "result.json", error);
+    s->result = cell_read_result(s->directory, hash, error);
     bool ok = s->result && parameters_load(&s->classifier->parameters, weights, error) &&
               load_attack(s, error);
     free(weights);
@@ -331,14 +359,15 @@ static bool find_or_train(Subject *s, Error *error)
     classifier_set_mean_std(s->classifier, s->attack.mean, s->attack.deviation);
     if (s->attack.method->prepare && !s->attack.method->prepare(&s->attack, s->classifier, error))
         return false;
+    s->config = classifier_config(s, model); // reads weights, hence before they move
     classifier_move(s->classifier, s->attack.kernels);
     attack_move(&s->attack, s->attack.kernels);
-    s->config = classifier_config(s, model);
     char hash[65];
     config_hash(s->config, hash);
     s->directory = make_directory(s, "classifiers", NULL, hash, error);
     if (!s->directory) return false;
-    bool ok = cell_finished(s->directory) ? read_subject(s, error) : train_subject(s, hash, error);
+    bool ok =
+        cell_finished(s->directory) ? read_subject(s, hash, error) : train_subject(s, hash, error);
     parameters_freeze(&s->classifier->parameters, true);
     return ok;
 }
@@ -350,11 +379,38 @@ static void draw_clean(Subject *s)
     s->clean = dataset_draw(&s->train, s->train.count * DEFENDER_PERCENT / 100, key);
 }
 
+Json *subject_attack(const Subject *s)
+{
+    const Options *o = s->options;
+    const Json *settings = s->attack.settings;
+    Json *made = json_object();
+    json_set(made, "data", json_string(s->source->name));
+    json_set(made, "attack", json_string(o->attack));
+    json_set(made, "mode", json_string(o->mode));
+    if (!s->attack.all_targets) json_set(made, "target", json_number((double)o->target));
+    json_set(made, "seed", json_number((double)o->seed));
+    for (size_t i = 0; i < settings->count; i++) {
+        Text name = {0};
+        text_append(&name, "%s.%s", o->attack, settings->names[i]);
+        json_set(made, name.text, json_copy(settings->items[i]));
+        text_free(&name);
+    }
+    return made;
+}
+
+static bool read_poisoned(Subject *s, Error *error)
+{
+    Json *attack = subject_attack(s);
+    bool ok = poisoned_set_read(s->options->poisoned, attack, &s->train, &s->truth, error);
+    if (ok && s->attack.method->take_truth) s->attack.method->take_truth(&s->attack, &s->truth);
+    json_free(attack);
+    return ok;
+}
+
 // The training set as the attack leaves it, or as the user says it did.
 static bool poison_data(Subject *s, Error *error)
 {
-    const char *folder = s->options->poisoned;
-    if (folder) return poisoned_set_read(folder, &s->train, &s->truth, error);
+    if (s->options->poisoned) return read_poisoned(s, error);
     if (s->attack.method->takes_extractor && !s->attack.extractor && !s->options->quiet)
         fprintf(stderr,
                 "sieve: %s: no --extractor: a network is trained on the %lld training images and "

@@ -42,6 +42,9 @@ bool subject_create(const Options *options, Subject *subject, Error *error);
 
 // Data and attack alone: the training set as the attack leaves it. No classifier.
 bool subject_load(const Options *options, Subject *subject, Error *error);
+
+// How the training set was poisoned, as poisoned_set_write takes it: an object, the caller's.
+Json *subject_attack(const Subject *subject);
 void subject_free(Subject *subject);
 
 // What the classifier says of the test set; found out once, whoever asks. The subject's.

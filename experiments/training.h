@@ -33,8 +33,8 @@ typedef struct Trainee {
     void *state;
     // Does one step and writes the figures to be averaged over the epoch (losses), named below.
     void (*step)(void *state, const Step *step, double *figures);
-    // Names; NULL-terminated, at most MAX_FIGURES. Where the first one is not finite in the last
-    // epoch, the training has diverged and fails.
+    // Names; NULL-terminated, at most MAX_FIGURES. Where the first one is not finite, the
+    // training has diverged and fails.
     const char *const *figures;
     // The whole state to and from a checkpoint; restore changes nothing where it fails.
     void (*store)(const void *state, Safetensors *file);

@@ -131,7 +131,7 @@ Json *training_cell_run(const Subject *s, const char *name, Error *error)
                                      .quiet = o->quiet};
     Json *record = NULL;
     if (cell.directory && cell_finished(cell.directory))
-        record = cell_read_json(cell.directory, "result.json", error);
+        record = cell_read_result(cell.directory, cell.hash, error);
     else if (cell.directory && cell.defense.classifier)
         record = compute(&cell, error);
     classifier_free(cell.defense.classifier);

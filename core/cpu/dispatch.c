@@ -84,6 +84,13 @@ static ConvPath wanted_path(void)
     exit(1);
 }
 
+const char *cpu_arithmetic(void)
+{
+    const bool direct = wanted_path() == CONV_DIRECT;
+    if (!cpu_kernels()->fused) return direct ? "unfused, direct" : "unfused";
+    return direct ? "direct" : NULL;
+}
+
 const Kernels *cpu_kernels(void)
 {
     if (chosen) return chosen;

@@ -75,12 +75,18 @@ static Tensor *stamp(const Attack *attack, Tensor *images, Draws draws)
     return attack_badnets.stamp(&((const Adaptive *)attack->triggers)->badnets, images, draws);
 }
 
+static void take_truth(Attack *attack, const PoisonTruth *truth)
+{
+    Adaptive *own = attack->triggers;
+    own->stamped = allocate((size_t)truth->count);
+    memcpy(own->stamped, truth->stamped, (size_t)truth->count);
+}
+
 static bool poison_set(Attack *attack, Dataset *train, PoisonTruth *truth, Error *error)
 {
     Adaptive *own = attack->triggers;
     if (!attack_badnets.poison_set(&own->badnets, train, truth, error)) return false;
-    own->stamped = allocate((size_t)train->count);
-    memcpy(own->stamped, truth->stamped, (size_t)train->count);
+    take_truth(attack, truth);
     return true;
 }
 
@@ -144,5 +150,6 @@ const AttackMethod attack_adaptive = {.name = "adaptive",
                                       .stamp = stamp,
                                       .trigger = trigger,
                                       .poison_set = poison_set,
+                                      .take_truth = take_truth,
                                       .poison = poison,
                                       .loss = loss};

@@ -43,11 +43,15 @@ static void learn_batch(Learner *l, const Dataset *train, const uint32_t *sample
     tape_reset(l->tape);
 }
 
+static int64_t images_used(OwnNetwork how, const Dataset *train)
+{
+    return how.images > 0 && how.images < train->count ? how.images : train->count;
+}
+
 // Whole batches only; the rest of an epoch's samples sits it out.
 static void learn(Learner *l, const Dataset *train)
 {
-    bool part_only = l->how.images > 0 && l->how.images < train->count;
-    int64_t count = part_only ? l->how.images : train->count;
+    int64_t count = images_used(l->how, train);
     int64_t batches = count / AT_ONCE, steps = batches * l->how.epochs;
     Schedule schedule = {
         .kind = SCHEDULE_COSINE, .learning_rate = l->how.learning_rate, .period = steps};
@@ -68,9 +72,10 @@ static void learn(Learner *l, const Dataset *train)
 Classifier *own_network_train(const Attack *attack, const Dataset *train, OwnNetwork how,
                               Error *error)
 {
-    if (train->count < AT_ONCE) {
-        fail(error, "%s: %lld training images are too few for a network", attack->method->name,
-             (long long)train->count);
+    int64_t count = images_used(how, train);
+    if (count < AT_ONCE) {
+        fail(error, "%s: %lld training images are too few for a network: %d are wanted",
+             attack->method->name, (long long)count, AT_ONCE);
         return NULL;
     }
     Classifier *network = classifier_create(how.model, attack->height, attack->width,

@@ -1,6 +1,5 @@
-// The page from top to bottom. Its parts stand in report_summary.c and report_table.c (verdict,
-// table), report_cell.c, report_pictures.c and svg.c (one section a cell), report_style.c (looks);
-// report_read.c reads and checks the files.
+// The page from top to bottom. Its parts stand in summary.c and table.c (verdict, table), cell.c,
+// pictures.c and chart.c (one section a cell), style.c (looks); read.c reads and checks the files.
 #include "experiments/report/report.h"
 
 #include "core/file.h"

@@ -168,6 +168,14 @@ static void features_collide_there_as_on_the_processor(void)
         "hidden-trigger.pairs=4 --set hidden-trigger.iterations=3 --set hidden-trigger.epochs=1 "
         "--set classifier.epochs=1 --set classifier.batch_size=64",
         1e-4);
+    succeeded(run_sieve("train --data digits --quiet --attack none --model mlp --train-images 200 "
+                        "--test-images 20 --set classifier.epochs=1 -o f.safetensors --out f "
+                        ">/dev/null"));
+    attack_is_as_on_the_processor(
+        "--attack hidden-trigger --extractor f.safetensors --model mlp --train-images 200 --set "
+        "hidden-trigger.aside=4 --set hidden-trigger.pairs=4 --set hidden-trigger.iterations=3 "
+        "--set classifier.epochs=1 --set classifier.batch_size=64",
+        1e-4);
 }
 
 // A last digit decides at times which way a pixel is rounded.

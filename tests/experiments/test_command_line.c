@@ -117,6 +117,10 @@ static void settings_must_be_of_the_run_and_in_range(void)
         fails(2, "number from", words);
     }
     fails(1, "patches of 28x28", "run --quiet --defense if --set badnet+.size=28");
+    fails(2, "products are exact", "run --defense if --precision bf16");
+    fails(2, "a table's name", "table --commands");
+    fails(1, "10 training images are too few",
+          "train --quiet --attack label-consistent --set label-consistent.training_images=10");
 }
 
 // The digest is that of the drawn digits: the same on every machine.

@@ -175,8 +175,18 @@ static void the_folder_reads_back_as_it_was(void)
         for (int i = 0; i < 1030; i++) d.images[i * SIDE * SIDE * channels + i % 700] = (uint8_t)i;
         PoisonTruth truth = poisoned(&attack, &d), read;
         char *folder = path_join(temporary_directory(), channels == 1 ? "grey" : "colours");
-        check(poisoned_set_write(folder, &d, &truth, &error), "%s", error.message);
-        if (check(poisoned_set_read(folder, &again, &read, &error), "%s", error.message)) {
+        Json *how = json_object(), *other = json_object();
+        json_set(how, "seed", json_number(1));
+        json_set(other, "seed", json_number(2));
+        check(poisoned_set_write(folder, &d, &truth, how, &error), "%s", error.message);
+        check(!poisoned_set_read(folder, other, &again, &read, &error) &&
+                  strstr(error.message, "made with seed 1, not 2"),
+              "another attack is refused: '%s'", error.message);
+        error = (Error){0};
+        bool read_back = poisoned_set_read(folder, how, &again, &read, &error);
+        json_free(how);
+        json_free(other);
+        if (check(read_back, "%s", error.message)) {
             size_t bytes = (size_t)(d.count * SIDE * SIDE * channels);
             check(again.count == d.count && read.count == d.count, "as many samples");
             check(memcmp(again.images, d.images, bytes) == 0, "images");
@@ -202,7 +212,9 @@ static void refused(const char *folder, const char *csv, const char *why)
     const uint8_t *images = d.images;
     char *path = path_join(folder, "samples.csv");
     check(file_write(path, csv, strlen(csv), &error), "%s", error.message);
-    check(!poisoned_set_read(folder, &d, &truth, &error), "%s is refused", csv);
+    Json *how = json_object();
+    check(!poisoned_set_read(folder, how, &d, &truth, &error), "%s is refused", csv);
+    json_free(how);
     check(strstr(error.message, why) != NULL, "'%s' names '%s'", error.message, why);
     check(d.images == images && d.count == 2, "nothing has changed");
     free(path);
@@ -215,10 +227,11 @@ static void broken_folders_are_refused(void)
     Dataset d = plain_set(SIDE, 1, 2), small = plain_set(7, 1, 2);
     PoisonTruth truth = poison_truth_create(&d);
     char *folder = path_join(temporary_directory(), "broken"), *path;
-    check(poisoned_set_write(folder, &small, &truth, &error), "%s", error.message);
+    Json *how = json_object();
+    check(poisoned_set_write(folder, &small, &truth, how, &error), "%s", error.message);
 #define HEAD "index,file,original_label,given_label,stamped\n"
     refused(folder, HEAD "0,00000/00000000.png,0,0,0\n", "7x7");
-    check(poisoned_set_write(folder, &d, &truth, &error), "%s", error.message);
+    check(poisoned_set_write(folder, &d, &truth, how, &error), "%s", error.message);
     refused(folder, "", "samples.csv");
     refused(folder, HEAD, "no samples");
     refused(folder, "number,file,original_label,given_label,stamped\n0,a,0,0,0\n", "number");
@@ -232,8 +245,9 @@ static void broken_folders_are_refused(void)
 #undef HEAD
     path = path_join(folder, "nowhere");
     PoisonTruth none;
-    check(!poisoned_set_read(path, &d, &none, &error) && strstr(error.message, "nowhere"), "'%s'",
-          error.message);
+    check(!poisoned_set_read(path, how, &d, &none, &error) && strstr(error.message, "nowhere"),
+          "'%s'", error.message);
+    json_free(how);
     free(path);
     free(folder);
     poison_truth_free(&truth);

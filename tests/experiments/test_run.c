@@ -355,10 +355,12 @@ static void what_a_killed_process_left_is_tidied(void)
 {
     succeeded(run_cells("if", "--out tidy --json tidy.json"));
     run_shell("for d in tidy/cells/* tidy/classifiers/*; do "
-              "echo x >$d/.result.json.123.tmp; echo x >$d/checkpoint.safetensors; done");
+              "echo x >$d/.result.json.$(uname -n).999999999.tmp; echo x "
+              ">$d/checkpoint.safetensors; echo x >$d/.model.$(uname -n).$PPID.tmp; done");
     succeeded(run_cells("if", "--out tidy --json tidy.json"));
     const char *files = files_left();
-    check(!strstr(files, ".tmp") && !strstr(files, "checkpoint"), "left over:\n%s", files);
+    check(!strstr(files, ".result.json.") && !strstr(files, "checkpoint"), "left over:\n%s", files);
+    check(strstr(files, "/.model."), "what a living process is writing stays:\n%s", files);
 }
 
 // Ends in one sentence that names the file.
@@ -378,6 +380,11 @@ static void damaged_results_are_refused(void)
     refused("result.json");
     run_shell("f=$(echo damaged/cells/*/result.json); echo 3 >$f");
     refused("not an object");
+    run_shell("f=$(echo damaged/cells/*/result.json); echo '{}' >$f");
+    refused("config_hash");
+    run_shell("f=$(echo damaged/classifiers/*/result.json); echo '{}' >$f");
+    refused("config_hash");
+    run_shell("rm -r damaged; cp -r good damaged");
     run_shell("f=$(echo damaged/classifiers/*/result.json); echo '{' >$f");
     refused("result.json");
     run_shell("rm -r damaged; cp -r good damaged");
