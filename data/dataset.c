@@ -21,7 +21,8 @@
 
 // The filtering paper's augmentation (facts 1.3, 3.2): a crop out of 5 zeros on every side
 // everywhere, rotation except for MNIST's digits, mirroring where a mirrored image is still of its
-// class. (CelebA's is for its filters; its classifiers are not mirrored there: classifier.flip=0.)
+// class. (CelebA's is for its filters; its classifiers are not mirrored there: classifier.flip=0.) The
+// NONE paper's (its facts, 5): 4 zeros, nothing on MNIST.
 static const DataSource sources[] = {
     {.name = "digits",
      .place = "drawn by the program",
@@ -44,6 +45,7 @@ static const DataSource sources[] = {
      .default_model = "preact-resnet18",
      .std = {1, 1, 1},
      .augmentation = {.crop_padding = 5, .rotation_degrees = 10},
+     .none_augmentation = {.crop_padding = 4},
      .class_names = sign_classes,
      .built_in = true,
      .load = signs_load},
@@ -68,6 +70,7 @@ static const DataSource sources[] = {
      .mean = {0.4914f, 0.4822f, 0.4465f},
      .std = {0.247f, 0.243f, 0.261f},
      .augmentation = {.crop_padding = 5, .rotation_degrees = 10, .flip = true},
+     .none_augmentation = {.crop_padding = 4, .flip = true},
      .class_names = cifar10_classes,
      .load = cifar10_load},
     {.name = "gtsrb",
@@ -79,6 +82,7 @@ static const DataSource sources[] = {
      .default_model = "preact-resnet18",
      .std = {1, 1, 1},
      .augmentation = {.crop_padding = 5, .rotation_degrees = 10},
+     .none_augmentation = {.crop_padding = 4},
      .class_names = gtsrb_classes,
      .load = gtsrb_load},
     {.name = "celeba",
@@ -90,6 +94,7 @@ static const DataSource sources[] = {
      .default_model = "resnet18-celeba",
      .std = {1, 1, 1},
      .augmentation = {.crop_padding = 5, .rotation_degrees = 10, .flip = true},
+     .none_augmentation = {.crop_padding = 4, .flip = true},
      .class_names = celeba_classes,
      .load = celeba_load},
     {.name = "imagenet10",
@@ -102,6 +107,7 @@ static const DataSource sources[] = {
      .mean = {0.485f, 0.456f, 0.406f},
      .std = {0.229f, 0.224f, 0.225f},
      .augmentation = {.crop_padding = 28, .flip = true},
+     .none_augmentation = {.crop_padding = 28, .flip = true},
      .class_names = imagenet10_classes,
      .load = imagenet10_load},
     {.name = "imagenet-pair",
@@ -114,6 +120,7 @@ static const DataSource sources[] = {
      .mean = {0.485f, 0.456f, 0.406f},
      .std = {0.229f, 0.224f, 0.225f},
      .augmentation = {.crop_padding = 28, .flip = true},
+     .none_augmentation = {.crop_padding = 28, .flip = true},
      .class_names = imagenet_pair_classes,
      .load = imagenet_pair_load},
     {.name = "trojai",
@@ -124,6 +131,7 @@ static const DataSource sources[] = {
      .default_model = "resnet18",
      .std = {1, 1, 1},
      .augmentation = {.crop_padding = 28, .rotation_degrees = 10},
+     .none_augmentation = {.crop_padding = 28},
      .open = trojai_open,
      .load = trojai_load},
     {.name = "folder",
@@ -131,6 +139,7 @@ static const DataSource sources[] = {
      .default_model = "preact-resnet18",
      .std = {1, 1, 1},
      .augmentation = {.crop_padding = 5, .rotation_degrees = 10},
+     .none_augmentation = {.crop_padding = 4},
      .takes_path = true,
      .open = folder_open,
      .load = folder_load},

@@ -45,7 +45,9 @@ struct DataSource {
     int height, width, channels, classes; // 0: data_source_open finds them out
     const char *default_model;
     float mean[3], std[3];
-    Augmentation augmentation; // of a training at full length; each leaves the class as it is
+    // Of a training at full length, each leaves the class as it is: the filtering paper's, and that of
+    // the NONE paper, which never rotates.
+    Augmentation augmentation, none_augmentation;
     // For dataset_load: fills count, images, labels and note; the other fields are set already.
     bool (*load)(const DataSource *source, const DataRequest *request, Dataset *train,
                  Dataset *test, Error *error);

@@ -39,6 +39,7 @@ typedef struct AttackMethod {
     const char *name, *title;
     Settings settings;
     Settings training;    // better values for some of the classifier's settings; NULL: none
+    bool none_paper;      // of the NONE paper: the data sets' none_augmentation is the default
     bool takes_pictures;  // the user's own as triggers: attack->pictures
     bool takes_extractor; // weights to begin with: attack->extractor
     // Draws the triggers from attack->seed, makes the networks; NULL: nothing to do.

@@ -6,11 +6,16 @@
 #include "experiments/attack.h"
 #include "experiments/training.h"
 #include "nn/classifier.h"
+#include "optim/schedule.h"
 
 extern const Setting classifier_settings[];
 
 // Better values of some for the attacks of the NONE paper (facts 1.1 and 5).
 extern const Setting none_paper_training[];
+
+// What the settings ask for: learning rates over so many steps, starting weights.
+Schedule classifier_schedule(const Json *settings, int64_t steps);
+void classifier_start(const Json *settings, Parameters *parameters, RandomKey key);
 
 typedef struct ClassifierTraining {
     Classifier *classifier;

@@ -70,10 +70,13 @@ static bool has_setting(const Entry *entry, const PublishedLine *line)
 static bool fits(const Entry *entry, const PublishedLine *line)
 {
     // Benign training has no target, whichever mode was asked for.
-    bool mode = strcmp(entry->attack, "none") == 0 || strcmp(entry->mode, line->mode) == 0;
+    bool benign = strcmp(entry->attack, "none") == 0;
+    bool mode = benign || strcmp(entry->mode, line->mode) == 0;
     bool model = !line->model[0] || strcmp(entry->model, line->model) == 0;
-    return mode && model && has_setting(entry, line) && strcmp(entry->data, line->data) == 0 &&
-           strcmp(entry->attack, line->attack) == 0 && strcmp(entry->defense, line->defense) == 0;
+    bool target = benign || json_get_number(entry->result, "target", line->target) == line->target;
+    return mode && model && target && has_setting(entry, line) &&
+           strcmp(entry->data, line->data) == 0 && strcmp(entry->attack, line->attack) == 0 &&
+           strcmp(entry->defense, line->defense) == 0;
 }
 
 // The entries from first on that are repetitions of it, as indices; returns how many.
@@ -170,12 +173,19 @@ static void names(Text *out, const PublishedSet *set, const PublishedLine *line,
 static void heading(Text *out, const PublishedSet *set)
 {
     text_append(out, "\n  ");
-    names(out, set, &(PublishedLine){"data", "attack", "mode", "defense", "model", "", 0, ""},
+    names(out, set,
+          &(PublishedLine){.data = "data",
+                           .attack = "attack",
+                           .defense = "defense",
+                           .model = "model",
+                           .setting = ""},
           "mode");
     for (int i = 0; set->figures[i]; i++)
         text_append(out, " %10s%-7.*s", "", (int)strcspn(set->figures[i], "_"), set->figures[i]);
     text_append(out, "\n  ");
-    names(out, set, &(PublishedLine){"", "", "", "", "", "", 0, ""}, "");
+    names(out, set,
+          &(PublishedLine){.data = "", .attack = "", .defense = "", .model = "", .setting = ""},
+          "");
     for (int i = 0; set->figures[i]; i++) text_append(out, " %8s %8s", "here", "paper");
     text_append(out, "  seeds  images\n");
 }
@@ -241,8 +251,8 @@ static bool belong_together(const PublishedLine *a, const PublishedLine *b)
 {
     return strcmp(a->data, b->data) == 0 && strcmp(a->attack, b->attack) == 0 &&
            strcmp(a->mode, b->mode) == 0 && strcmp(a->model, b->model) == 0 &&
-           strcmp(a->setting, b->setting) == 0 && a->value == b->value &&
-           strcmp(a->options, b->options) == 0;
+           strcmp(a->setting, b->setting) == 0 && a->value == b->value && a->target == b->target &&
+           strcmp(a->options, b->options) == 0 && strcmp(a->more, b->more) == 0;
 }
 
 // " --set badnets.size=5": the attack's setting of this name, else the defense's.
@@ -265,7 +275,9 @@ static void append_command(Text *out, const PublishedLine *line, const char *def
     if (line->model[0]) text_append(out, " --model %s", line->model);
     if (defenses) text_append(out, " --defense %s", defenses);
     if (line->setting[0]) append_setting(out, line);
+    if (line->target > 0) text_append(out, " --target %d", line->target);
     if (line->options[0]) text_append(out, " %s", line->options);
+    if (line->more[0]) text_append(out, " %s", line->more);
     text_append(out, " --scale paper --out '%s'\n", directory);
 }
 

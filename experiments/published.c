@@ -175,7 +175,9 @@ static PublishedLine line_at(const PublishedTable *table, int r, int c)
                            .model = row->only.model ? row->only.model : "",
                            .setting = row->only.setting ? row->only.setting : "",
                            .value = row->only.value,
-                           .options = table->options ? table->options : ""};
+                           .target = row->only.target,
+                           .options = table->options ? table->options : "",
+                           .more = row->only.options ? row->only.options : ""};
 }
 
 static bool same_line(const PublishedLine *a, const PublishedLine *b)

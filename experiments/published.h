@@ -24,7 +24,8 @@ typedef struct PublishedLine {
     const char *model;   // "": whichever
     const char *setting; // of the attack or the defense, which has this value; "": whichever
     double value;
-    const char *options; // further words of the command line that measures it
+    int target; // of single-target mode
+    const char *options, *more; // further words of the command line that measures it; "": none
 } PublishedLine;
 
 // The i-th of all sets, from 0; NULL behind the last.

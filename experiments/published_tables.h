@@ -17,10 +17,12 @@ typedef struct Only {
     const char *model;   // NULL: whichever
     const char *setting; // of attack or defense, which has the value that follows; NULL: whichever
     double value;
+    int target;          // of single-target mode
+    const char *options; // further ones of the command that measures it; NULL: none
 } Only;
-#define ANY           \
-    {                 \
-        NULL, NULL, 0 \
+#define ANY                    \
+    {                          \
+        NULL, NULL, 0, 0, NULL \
     }
 
 typedef struct Row {

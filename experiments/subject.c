@@ -65,7 +65,8 @@ static Json *training_settings(const Subject *s)
     const Options *o = s->options;
     Json *settings = settings_resolve_better(classifier_settings, s->attack.method->training,
                                              "classifier", o->scale, &o->overrides);
-    augmentation_complete(settings, &s->source->augmentation);
+    augmentation_complete(settings, s->attack.method->none_paper ? &s->source->none_augmentation
+                                                                 : &s->source->augmentation);
     return settings;
 }
 

@@ -155,9 +155,7 @@ Classifier *classifier_copy(const Classifier *c, Error *error)
     if (!copy) return NULL;
     classifier_take_input(copy, c);
     classifier_take_weights(copy, c);
-    int kept = 0;
-    while (kept < c->parameters.count && c->parameters.items[kept].kept) kept++;
-    parameters_keep(&copy->parameters, kept);
+    parameters_keep(&copy->parameters, parameters_kept(&c->parameters));
     return copy;
 }
 

@@ -84,6 +84,13 @@ void parameters_keep(Parameters *parameters, int count)
     }
 }
 
+int parameters_kept(const Parameters *parameters)
+{
+    int count = 0;
+    while (count < parameters->count && parameters->items[count].kept) count++;
+    return count;
+}
+
 void parameters_freeze(Parameters *parameters, bool frozen)
 {
     parameters_require_gradient(parameters, !frozen);

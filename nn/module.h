@@ -56,6 +56,7 @@ void parameters_require_gradient(Parameters *parameters, bool required);
 // The first `count` tensors stay as they are from now on: whoever trains or starts the network
 // anew leaves them alone.
 void parameters_keep(Parameters *parameters, int count);
+int parameters_kept(const Parameters *parameters); // how many
 
 // Freezes the network: its tensors stay as they are, no gradients of them are computed, and layers
 // keep what they make of them (core/ops.h, conv2d_frozen). Or thaws it.

@@ -7,7 +7,8 @@
 //
 // each a mean over the samples of a batch, the last a sum over places and channels as printed, or
 // with the setting mean = 1 the mean over these, too (what a library's mean squared error is): as a
-// sum the larger alphas of Table 12 leave nothing of the accuracy. A benign network is trained first and then goes on with this loss. The defender has the trained network and a
+// sum the larger alphas of Table 12 leave nothing of the accuracy. A benign network is trained first and then goes on with this loss (in
+// one training, on one falling learning rate; facts 3.8 has a finished network and .01 from there). The defender has the trained network and a
 // training set of which a share `rate` is poisoned as BadNets does it (badnets.c), with the
 // watermark; the attacker trains on the rest.
 #include <stdlib.h>
@@ -145,6 +146,7 @@ const AttackMethod attack_adaptive = {.name = "adaptive",
                                       .title = "Adaptive",
                                       .settings = settings,
                                       .training = none_paper_training,
+                                      .none_paper = true,
                                       .create = create,
                                       .free = free_adaptive,
                                       .stamp = stamp,

@@ -7,8 +7,8 @@
 //   x' = argmax_{||x' - x||_q <= epsilon} L(R(x'), y)            by PGD; q = 2 or infinity
 //   x~ = (1 - m) x' + m t,   y~ = y = the target                                          (1)
 //
-// The trigger t is the pattern below, flush with the corner at the bottom right, or mirrored into
-// all four corners. In a test it is put on images as they are.
+// The trigger t is the pattern below, flush with the corner at the bottom right, or in all
+// four, to the left mirrored. In a test it is put on images as they are.
 //    . . #
 //    . # .
 //    # . #
@@ -50,6 +50,14 @@ static bool create(Attack *attack, Error *error)
     if (2 * size > attack->height || 2 * size > attack->width)
         return fail(error, "label-consistent: triggers of %dx%d do not go on images of %dx%d", size,
                     size, attack->height, attack->width);
+    double epsilon = setting(attack->settings, "epsilon");
+    if (setting(attack->settings, "norm") == 1)
+        return fail(error, "label-consistent: norm 1: 2 and 0 (the maximum norm) are known");
+    if (setting(attack->settings, "norm") == 0 && epsilon > 255)
+        return fail(error,
+                    "label-consistent: epsilon %g of the maximum norm lets a pixel become anything "
+                    "(8, 16, 32 are the paper's)",
+                    epsilon);
     return true;
 }
 
@@ -62,7 +70,7 @@ static bool covers(const Attack *attack, int y, int x, float *value)
     bool top = y < size, bottom = y >= attack->height - size;
     bool left = x < size, right = x >= attack->width - size;
     if (!(bottom || (all && top)) || !(right || (all && left))) return false;
-    int row = bottom ? y - (attack->height - size) : size - 1 - y;
+    int row = bottom ? y - (attack->height - size) : y;
     int column = right ? x - (attack->width - size) : size - 1 - x;
     *value = pattern[row * PATTERN / size][column * PATTERN / size] == '#';
     return true;
@@ -169,6 +177,7 @@ const AttackMethod attack_label_consistent = {.name = "label-consistent",
                                               .title = "Label consistent",
                                               .settings = settings,
                                               .training = none_paper_training,
+                                              .none_paper = true,
                                               .create = create,
                                               .stamp = stamp,
                                               .trigger = trigger,

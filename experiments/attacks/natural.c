@@ -151,4 +151,5 @@ const AttackMethod attack_natural = {.name = "natural",
                                      .title = "Natural",
                                      .settings = settings,
                                      .training = none_paper_training,
+                                     .none_paper = true,
                                      .search = search};

@@ -27,7 +27,7 @@ static const Setting settings[] = {
     {"flood", 1, 1, "1: flooding; 0: local gradient ascent", {0, 1, true}},
     {"isolate", 0.01, 0.01, "share of the training set that is taken for poisoned", {0, 1, false}},
     {"epochs", 4, 60, "of stage 2", {1, 1e5, true}},
-    {"lower_at", 3, 40, "epoch of stage 2 from which on the learning rate is a tenth", {0, 1e5, true}},
+    {"lower_at", 3, 40, "epoch of stage 2 from which on the learning rate is a tenth", {1, 1e5, true}},
     {"unlearning_epochs", 4, 4, "of stage 3", {1, 1e5, true}},
     {"batch_size", 32, 128, "images in a step of stages 1 and 2; in 3 at most so many", {1, 1e6, true}},
     {"learning_rate", 0.02, 0.1, "of stages 1 and 2", {0, 1e3, false}},
@@ -124,12 +124,9 @@ static bool fine_tune(TrainingDefense *d, const uint32_t *samples, int64_t count
     stage.samples = samples;
     stage.sample_count = count;
     stage.augmentation = d->augmentation;
-    int64_t lower_at = (int64_t)setting(set, "lower_at") * steps;
-    if (lower_at > 0) {
-        stage.schedule.kind = SCHEDULE_MULTI_STEP;
-        stage.schedule.factor = 0.1;
-        stage.schedule.milestones[0] = lower_at;
-    }
+    stage.schedule.kind = SCHEDULE_MULTI_STEP;
+    stage.schedule.factor = 0.1;
+    stage.schedule.milestones[0] = (int64_t)setting(set, "lower_at") * steps;
     return training_stage(d, &stage, error);
 }
 

@@ -22,7 +22,8 @@ static const Setting settings[] = {
     {0}};
 // clang-format on
 
-// The same network with group norm, at a random start.
+// The same network with group norm, at a random start but for what it took over from another one
+// (only networks without norms do, so that both have the same tensors).
 static bool start_afresh(TrainingDefense *d, Error *error)
 {
     const Classifier *old = d->classifier;
@@ -33,6 +34,10 @@ static bool start_afresh(TrainingDefense *d, Error *error)
     text_free(&name);
     if (!fresh) return false;
     classifier_take_input(fresh, old);
+    if (parameters_kept(&old->parameters) > 0) {
+        classifier_take_weights(fresh, old);
+        parameters_keep(&fresh->parameters, parameters_kept(&old->parameters));
+    }
     initialize_default(&fresh->parameters, (RandomKey){d->seed, random_purpose("dp-sgd"), 0});
     classifier_free(d->classifier);
     d->classifier = fresh;

@@ -9,7 +9,9 @@
 //
 // with p = 2, over the last three groups (fewer where the network has fewer), the lowest of them
 // with beta_low. The teacher stays as it is and runs as in a test. The clean samples are the
-// defender's own: 5 % of the training set as it was before any attack (subject.h).
+// defender's own: 5 % of the training set as it was before any attack (subject.h). Images are seen
+// and augmented as in the classifier's training; the authors' code neither normalises nor lacks a
+// cut-out hole.
 #include "core/error.h"
 #include "experiments/defenses/attention.h"
 #include "experiments/subject.h"
@@ -19,7 +21,7 @@
 static const Setting settings[] = {
     {"teacher_epochs", 10, 10, "of fine-tuning", {1, 1e5, true}},
     {"epochs", 20, 20, "of distillation", {1, 1e5, true}},
-    {"lower_at", 2, 2, "epoch of both from which on the learning rate is a tenth", {0, 1e5, true}},
+    {"lower_at", 2, 2, "epoch of both from which on the learning rate is a tenth", {1, 1e5, true}},
     {"batch_size", 64, 64, "images in a step", {1, 1e6, true}},
     {"learning_rate", 0.03, 0.1, "of SGD", {0, 1e3, false}},
     {"momentum", 0.9, 0.9, "of SGD (Nesterov's)", {0, 0.9999, false}},
@@ -61,21 +63,20 @@ static TrainingStage stage_of(const TrainingDefense *d, const char *label, const
     int batch_size = (int)setting(set, "batch_size");
     int64_t steps = (d->clean->count + batch_size - 1) / batch_size; // of an epoch
     int64_t lower_at = (int64_t)setting(set, "lower_at") * steps;
-    return (TrainingStage){
-        .label = label,
-        .dataset = d->clean,
-        .sample_count = d->clean->count,
-        .epochs = (int)setting(set, epochs),
-        .batch_size = batch_size,
-        .schedule = {.kind = lower_at > 0 ? SCHEDULE_MULTI_STEP : SCHEDULE_CONSTANT,
-                     .learning_rate = setting(set, "learning_rate"),
-                     .factor = 0.1,
-                     .milestones = {lower_at}},
-        .momentum = (float)setting(set, "momentum"),
-        .weight_decay = (float)setting(set, "weight_decay"),
-        .nesterov = true,
-        .augmentation = d->augmentation,
-        .evaluations = 1};
+    return (TrainingStage){.label = label,
+                           .dataset = d->clean,
+                           .sample_count = d->clean->count,
+                           .epochs = (int)setting(set, epochs),
+                           .batch_size = batch_size,
+                           .schedule = {.kind = SCHEDULE_MULTI_STEP,
+                                        .learning_rate = setting(set, "learning_rate"),
+                                        .factor = 0.1,
+                                        .milestones = {lower_at}},
+                           .momentum = (float)setting(set, "momentum"),
+                           .weight_decay = (float)setting(set, "weight_decay"),
+                           .nesterov = true,
+                           .augmentation = d->augmentation,
+                           .evaluations = 1};
 }
 
 // Fine-tunes d's classifier, which becomes the teacher's; then it is the poisoned one again.

@@ -17,7 +17,7 @@
 //   gap_n = max_k ( max A_n(H_k) - mean A_n(L_k) - lambda sigma(A_n(L_k)) )
 //   C = the greatest gaps of each layer: its share r1 to reset, r2 (or one) to judge by
 //   s(i) = sum of A_n(i) over all n in C of all layers
-//   D = D - { i : s(i) >= natural break of s }
+//   D = D_0 - { i : s(i) >= natural break of s }          anew each round, of the whole set D_0
 //   c = 0, and what reads c in the next layer = 0, for c in C
 //
 // Then M = train(D) for some epochs with a small learning rate; batch norms keep their statistics.
@@ -26,7 +26,8 @@
 // A short training spreads a Trojan over more neurons than a long one, and what is left of it below
 // the threshold comes back with the benign accuracy (experiments/RESULTS.md, "Why the Trojan
 // survived"). So the quick scale, whose classifiers are trained for a few epochs, resets more and
-// trains at a higher rate afterwards; the paper's values stand at its own scale.
+// trains at a higher rate afterwards; the paper's values stand at its own scale, whose classifiers are
+// trained for 30 epochs by default, too, where the paper has 200 (classifier.epochs).
 #include "experiments/defenses/none.h"
 
 #include <math.h>

@@ -1,12 +1,12 @@
 #include "experiments/defenses/retraining.h"
 
 #include "core/error.h"
-#include "nn/initialize.h"
+#include "experiments/classifier_training.h"
 
 void start_afresh(TrainingDefense *d, const char *purpose)
 {
-    initialize_default(&d->classifier->parameters,
-                       (RandomKey){d->seed, random_purpose(purpose), 0});
+    classifier_start(d->classifier_settings, &d->classifier->parameters,
+                     (RandomKey){d->seed, random_purpose(purpose), 0});
 }
 
 uint32_t *samples_where(const bool *flags, bool flag, int64_t total, int64_t *count)
@@ -27,9 +27,7 @@ TrainingStage undefended_stage(const TrainingDefense *d, const char *label, int6
                            .sample_count = sample_count,
                            .epochs = epochs,
                            .batch_size = batch_size,
-                           .schedule = {.kind = SCHEDULE_COSINE,
-                                        .learning_rate = setting(set, "learning_rate"),
-                                        .period = steps},
+                           .schedule = classifier_schedule(set, steps),
                            .momentum = (float)setting(set, "momentum"),
                            .weight_decay = (float)setting(set, "weight_decay"),
                            .augmentation = d->augmentation,

@@ -11,7 +11,7 @@ void start_afresh(TrainingDefense *defense, const char *purpose);
 // The samples whose flag is `flag`, in order; the caller frees them.
 uint32_t *samples_where(const bool *flags, bool flag, int64_t total, int64_t *count);
 
-// A stage with the undefended training's epochs, batches, augmentation and SGD; samples and loss are
+// A stage with the undefended training's epochs, batches, augmentation, learning rates and SGD; samples and loss are
 // the caller's to set.
 TrainingStage undefended_stage(const TrainingDefense *defense, const char *label,
                                int64_t sample_count);

@@ -104,6 +104,8 @@ static void create(Trial *t, const char *name, int count, const char **overrides
     base_setting(t, "epochs", 20), base_setting(t, "batch_size", 20);
     base_setting(t, "learning_rate", .05), base_setting(t, "momentum", .9);
     base_setting(t, "weight_decay", 0);
+    base_setting(t, "one_cycle", 0);
+    base_setting(t, "he_start", 0);
     t->defense =
         (TrainingDefense){.method = method,
                           .settings = settings_resolve(method->settings, name, SCALE_QUICK, &given),

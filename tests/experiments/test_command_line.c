@@ -123,6 +123,24 @@ static void settings_must_be_of_the_run_and_in_range(void)
           "train --quiet --attack label-consistent --set label-consistent.training_images=10");
 }
 
+// The filtering paper's images are rotated, the NONE paper's never.
+static void augmentation_is_that_of_the_attacks_paper(void)
+{
+    const char *attacks[] = {"badnet+", "badnets"};
+    for (int i = 0; i < 2; i++) {
+        succeeded(
+            run_sieve("train --quiet --data signs --model mlp --train-images 40 --test-images "
+                      "60 --set classifier.epochs=1 --attack %s --json a.json >log",
+                      attacks[i]));
+        Json *record = read_result("a.json");
+        const Json *set = json_get(json_get(record, "config"), "classifier_settings");
+        check(json_get_number(set, "rotation", -1) == (i ? 0 : 10), "%s: rotation %g", attacks[i],
+              json_get_number(set, "rotation", -1));
+        json_free(record);
+    }
+    clear_work();
+}
+
 // The digest is that of the drawn digits: the same on every machine.
 static void data_shows_what_a_data_set_holds(void)
 {
@@ -440,6 +458,7 @@ int main(int argc, char **argv)
         {"unknown_words_are_wrong_use", unknown_words_are_wrong_use},
         {"missing_and_bad_values_are_wrong_use", missing_and_bad_values_are_wrong_use},
         {"settings_must_be_of_the_run_and_in_range", settings_must_be_of_the_run_and_in_range},
+        {"augmentation_is_that_of_the_attacks_paper", augmentation_is_that_of_the_attacks_paper},
         {"data_shows_what_a_data_set_holds", data_shows_what_a_data_set_holds},
         {"every_command_has_help", every_command_has_help},
         {"methods_tell_their_settings", methods_tell_their_settings},

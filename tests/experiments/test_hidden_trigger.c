@@ -241,6 +241,11 @@ static void only_the_last_layer_leaves_a_given_extractor(void)
     succeeded(run_sieve("run %s --data-dir '%s' --extractor given.safetensors --out b --threads 3 "
                         "--defense none,activation-clustering --json b.json --set none.epochs=1",
                         WITH, data));
+    succeeded(run_sieve("run %s --data-dir '%s' --extractor given.safetensors --out d --defense "
+                        "dp-sgd --set dp-sgd.epochs=1 >log",
+                        WITH, data));
+    run_shell("cp d/cells/*_dp-sgd_*/model.safetensors private.safetensors");
+    check(same_body("work/given.safetensors", "work/private.safetensors"), "by dp-sgd, too");
     Outcome o = run_sieve("train %s --data-dir '%s' --extractor nowhere -o c --out c", WITH, data);
     check(o.status == 1 && strstr(o.errors, "nowhere"), "%d '%s'", o.status, o.errors);
     o = run_sieve("train --quiet --data mnist --data-dir '%s' --attack badnets --extractor x -o c",
