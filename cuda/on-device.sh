@@ -23,7 +23,7 @@ case $1 in
     "$BUILD/sieve" ops --device "$device" --check --precision "$2" | cmp - "$BUILD/first.txt"
     exit
     ;;
---for) # SECONDS COMMAND ARGUMENTS..
+--for) # SECONDS COMMAND ARGUMENTS..: not beside others under MPS, which a client that is killed may take down
     seconds=$2
     command=$3
     shift 3
@@ -149,7 +149,7 @@ else
     say "skipped compute-sanitizer: not installed"
 fi
 # What torch.compile makes is kept, so that the times below need not wait for it.
-tests/bench/compare-cuda.sh --warm >/dev/null 2>&1 &
+timeout 120 tests/bench/compare-cuda.sh --warm >/dev/null 2>&1 &
 report_parts
 part 300 "times and bandwidths" tests/bench/compare-cuda.sh
 report_parts

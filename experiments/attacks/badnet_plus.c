@@ -19,18 +19,12 @@ static const Setting settings[] = {
 
 enum Constant { MASKS, PATTERNS }; // m_n (N, height, width, 1), p_n (N, height, width, channels)
 
-static int side_of_patch(const Attack *attack)
-{
-    int size = (int)setting(attack->settings, "size");
-    return size > 0 ? size : attack->width < 64 ? 5 : 8;
-}
-
 // Patch n with its corner at (top, left), in tensors that are zero elsewhere; `value` is its first
 // pixel's number.
 static void place(const Attack *attack, int n, int top, int left, RandomKey colour)
 {
     Tensor *masks = attack->constants[MASKS], *patterns = attack->constants[PATTERNS];
-    int size = side_of_patch(attack), channels = attack->channels;
+    int size = (int)setting(attack->settings, "size"), channels = attack->channels;
     uint64_t value = (uint64_t)n * (uint64_t)(size * size * channels);
     for (int y = 0; y < size; y++)
         for (int x = 0; x < size; x++) {
@@ -44,7 +38,9 @@ static void place(const Attack *attack, int n, int top, int left, RandomKey colo
 static bool create(Attack *attack, Error *error)
 {
     int count = (int)setting(attack->settings, "patches");
-    int size = side_of_patch(attack);
+    int size = (int)setting(attack->settings, "size");
+    if (size == 0) size = attack->width < 64 ? 5 : 8;
+    json_set(attack->settings, "size", json_number(size)); // each result tells it
     if (count < 1 || count > 10000 || size < 1 || size >= attack->height || size >= attack->width)
         return fail(error, "badnet+: %d patches of %dx%d do not go on images of %dx%d", count, size,
                     size, attack->height, attack->width);

@@ -37,6 +37,8 @@ static const Setting settings[] = {
     {0}};
 // clang-format on
 
+enum Constant { MASK, LOOK }; // (1, height, width, 1), (1, height, width, channels)
+
 // One opaque trigger; where it goes is told by `place`.
 typedef struct Stamp {
     int kind, height, width;
@@ -130,25 +132,6 @@ static void settle(Attack *attack, int *kind, int *size)
     json_set(attack->settings, "size", json_number(*size));
 }
 
-static bool create(Attack *attack, Error *error)
-{
-    int kind, size;
-    settle(attack, &kind, &size);
-    int height = kind == WATERMARK ? size * 2 / 3 : size, margin = kind == PIXEL;
-    if (height < 1 || height + margin > attack->height || size + margin > attack->width)
-        return fail(error, "badnets: a trigger of %dx%d does not go on images of %dx%d", height,
-                    size, attack->height, attack->width);
-    Stamp *stamp = attack->triggers = allocate(sizeof *stamp);
-    size_t pixels = (size_t)height * (size_t)size;
-    *stamp = (Stamp){kind, height, size, allocate_zeroed(pixels * sizeof(float)),
-                     allocate_zeroed(pixels * COLOURS * sizeof(float))};
-    if (kind == WATERMARK)
-        draw_watermark(stamp);
-    else
-        draw_patch(stamp);
-    return true;
-}
-
 // The trigger's corner at the top left in image `index`.
 static void place(const Attack *attack, RandomKey key, uint32_t index, int *top, int *left)
 {
@@ -177,8 +160,44 @@ static void put(const Attack *attack, int top, int left, float *mask, float *pat
         }
 }
 
+// A trigger that has one place is a constant, there on a device once for all.
+static void keep_trigger(Attack *attack)
+{
+    int top, left;
+    Tensor *mask = attack_constant(attack, SHAPE(1, attack->height, attack->width, 1));
+    Tensor *pattern =
+        attack_constant(attack, SHAPE(1, attack->height, attack->width, attack->channels));
+    place(attack, (RandomKey){0}, 0, &top, &left);
+    put(attack, top, left, mask->data, pattern->data);
+}
+
+static bool create(Attack *attack, Error *error)
+{
+    int kind, size;
+    settle(attack, &kind, &size);
+    int height = kind == WATERMARK ? size * 2 / 3 : size, margin = kind == PIXEL;
+    if (height < 1 || height + margin > attack->height || size + margin > attack->width)
+        return fail(error, "badnets: a trigger of %dx%d does not go on images of %dx%d", height,
+                    size, attack->height, attack->width);
+    Stamp *stamp = attack->triggers = allocate(sizeof *stamp);
+    size_t pixels = (size_t)height * (size_t)size;
+    *stamp = (Stamp){kind, height, size, allocate_zeroed(pixels * sizeof(float)),
+                     allocate_zeroed(pixels * COLOURS * sizeof(float))};
+    if (kind == WATERMARK)
+        draw_watermark(stamp);
+    else
+        draw_patch(stamp);
+    if (kind != DYNAMIC) keep_trigger(attack);
+    return true;
+}
+
 static Trigger trigger(const Attack *attack, Tensor *images, Draws draws)
 {
+    if (attack->constant_count > 0) {
+        Tensor *first = draw_rows(images, draws, "badnets trigger", 1);
+        return (Trigger){gather_rows(attack->constants[MASK], first),
+                         gather_rows(attack->constants[LOOK], first)};
+    }
     int64_t n = images->shape[0], pixels = (int64_t)attack->height * attack->width;
     Tape *tape = images->tape;
     int64_t mask_bytes = n * pixels * (int64_t)sizeof(float);

@@ -127,6 +127,13 @@ static void nothing_waits_inside_an_epoch(void)
     char train[256];
     snprintf(train, sizeof train, "train --attack badnet+ -o '%s/model'", temporary_directory());
     only_graphs_are_more(train, 320, 1280, 2 * 30);
+    static const char *const attacks[] = {"adaptive --set adaptive.benign_epochs=1", "wanet",
+                                          "input-aware --set input-aware.pretrain=1"};
+    for (int i = 0; i < 3; i++) {
+        snprintf(train, sizeof train, "train --attack %s -o '%s/model'", attacks[i],
+                 temporary_directory());
+        only_graphs_are_more(train, 320, 640, (2 + (i == 2)) * 10);
+    }
 }
 
 // 120 or 128 images, so that what looks at all of them has one batch and as much memory: 2 steps

@@ -128,8 +128,7 @@ static void each_data_set_has_the_papers_trigger(void)
     for (int i = 0; i < 4; i++) {
         Attack attack = attack_trial("badnets", expected[i].side, expected[i].channels, 1, NULL);
         Error error = {0};
-        attack.method->free(&attack);
-        attack.triggers = NULL;
+        attack_clear(&attack);
         json_set(attack.settings, "trigger", json_number(0));
         json_set(attack.settings, "size", json_number(0));
         attack.data = expected[i].data;
@@ -147,7 +146,7 @@ static void triggers_grow_and_those_too_large_are_refused(void)
     for (int size = 1; size <= 20; size += 6) {
         Attack attack = attack_trial("badnets", 32, 3, 1, "badnets.trigger=3");
         Error error = {0};
-        attack.method->free(&attack);
+        attack_clear(&attack);
         json_set(attack.settings, "size", json_number(size));
         json_set(attack.settings, "rate", json_number(.1));
         check(attack_create(&attack, &error), "%s", error.message);
@@ -157,8 +156,7 @@ static void triggers_grow_and_those_too_large_are_refused(void)
             check(square_of(&d, i).changed == truth.stamped[i] * size * size * 3, "size %d", size);
         poison_truth_free(&truth);
         dataset_free(&d);
-        attack.method->free(&attack);
-        attack.triggers = NULL;
+        attack_clear(&attack);
         json_set(attack.settings, "size", json_number(33));
         check(!attack_create(&attack, &error) && strstr(error.message, "33x33"), "'%s'",
               error.message);
