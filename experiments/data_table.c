@@ -66,7 +66,7 @@ static void print_table(Text *out, const Results *results)
 bool data_table(const char *directory, Text *out, Error *error)
 {
     Results results = {0};
-    bool ok = !directory_exists(directory) || results_read(directory, &results, error);
+    bool ok = !directory_exists(directory) || results_read(directory, true, &results, error);
     if (ok) print_table(out, &results);
     results_free(&results);
     return ok;

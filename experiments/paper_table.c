@@ -318,7 +318,7 @@ static bool with_results(const char *name, const char *directory, bool commands,
     const PublishedSet *set = find_set(name, error);
     if (!set) return false;
     Results results = {0};
-    bool ok = !directory_exists(directory) || results_read(directory, &results, error);
+    bool ok = !directory_exists(directory) || results_read(directory, true, &results, error);
     if (ok && commands) print_commands(out, set, &results, directory);
     if (ok && !commands) print_table(out, set, &results);
     results_free(&results);

@@ -126,6 +126,11 @@ int request_check(const Options *options, Error *error)
         fail(error, "--extractor: the attack %s takes none", options->attack);
         return 2;
     }
+    if (options->target > 0 && strcmp(options->mode, "all") == 0) {
+        fail(error, "--target %lld: in mode all every label has its own target",
+             (long long)options->target);
+        return 2;
+    }
     DataRequest request = data_request(options);
     DataSource *source = data_source_open(options->data, &request, error);
     if (!source) return 1;

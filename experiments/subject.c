@@ -38,25 +38,22 @@ static void describe_extractor(const Subject *s, Json *config)
     json_set(config, "extractor_sha256", json_string(hex));
 }
 
-// What is in files, whose name alone does not tell it; of a folder that the user calls a poisoned
-// set also what the defender has of the set as it was, and what the folder says of its samples.
+// What is in files, whose name alone does not tell it. Of a folder that the user calls a poisoned
+// set its samples and what it says of them (a "hash": with other seeds there are other folders).
 static void describe_files(const Subject *s, Json *config)
 {
-    char hex[65];
     const PoisonTruth *truth = &s->truth;
-    const bool given = s->options->poisoned != NULL;
-    if (s->source->built_in && !given) return;
-    dataset_digest(&s->train, &s->test, hex);
-    json_set(config, "data_sha256", json_string(hex));
-    if (!given) return;
-    dataset_digest(&s->clean, &s->test, hex);
-    json_set(config, "clean_sha256", json_string(hex));
+    char hex[65];
     Sha256 hash;
+    if (s->data_sha256[0]) json_set(config, "data_sha256", json_string(s->data_sha256));
+    if (!s->options->poisoned) return;
+    dataset_digest(&s->train, &s->test, hex);
     sha256_begin(&hash);
+    sha256_update(&hash, hex, 64);
     sha256_update(&hash, truth->labels, (size_t)truth->count * sizeof *truth->labels);
     sha256_update(&hash, truth->stamped, (size_t)truth->count);
     sha256_end_hex(&hash, hex);
-    json_set(config, "truth_sha256", json_string(hex));
+    json_set(config, "poisoned_set_hash", json_string(hex));
 }
 
 // Of the classifier's training.
@@ -195,6 +192,7 @@ static bool load_data(const Options *o, Subject *s, Error *error)
     }
     if (!dataset_load(s->source, &request, &s->train, &s->test, error)) return false;
     data_notes_print(&s->train, &s->test);
+    if (!s->source->built_in || o->poisoned) dataset_digest(&s->train, &s->test, s->data_sha256);
     s->split = defense_split(&s->test);
     if (s->split.validation_count == 0 || s->split.test_count == 0)
         return fail(error,

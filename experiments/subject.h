@@ -5,8 +5,8 @@
 //                        attack.safetensors where the attack has trained networks
 //
 // result.json is written last and marks it as finished; before that a checkpoint lies there. The ID
-// ends with the hash of the configuration (every setting and the seed), so that nothing is ever
-// taken for something else.
+// ends with the hash of the configuration (every setting, the seed, what is in the data's files), so
+// that nothing is ever taken for something else.
 #ifndef SIEVE_EXPERIMENTS_SUBJECT_H
 #define SIEVE_EXPERIMENTS_SUBJECT_H
 
@@ -22,9 +22,10 @@ typedef struct Subject {
     const Options *options;
     DataSource *source; // of options->data, owned
     Dataset train, test;
-    Dataset clean;                // the defender's own: DEFENDER_PERCENT of train before any attack
-    PoisonTruth truth;            // of train; empty where the attack works on batches
-    DefenseSplit split;           // of the test set: what the defender has, what is measured
+    char data_sha256[65]; // of both before any attack; "" of drawn sets, which the seed tells
+    Dataset clean;        // the defender's own: DEFENDER_PERCENT of train before any attack
+    PoisonTruth truth;    // of train; empty where the attack works on batches
+    DefenseSplit split;   // of the test set: what the defender has, what is measured
     TriggerImages trigger_images; // the user's, where the options name some
     Attack attack;
     Classifier *classifier; // frozen

@@ -100,8 +100,8 @@ static bool read_names(Entry *entry, bool is_cell, const char *path, Error *erro
 }
 
 // Appends the entry in this folder; none where it has no result.json yet.
-static bool read_entry(const char *parent, const char *name, bool is_cell, Entry **entries,
-                       int *count, Error *error)
+static bool read_entry(const char *parent, const char *name, bool is_cell, bool figures_only,
+                       Entry **entries, int *count, Error *error)
 {
     char *directory = path_join(parent, name);
     char *path = path_join(directory, "result.json");
@@ -111,21 +111,22 @@ static bool read_entry(const char *parent, const char *name, bool is_cell, Entry
         Entry *entry = &(*entries)[(*count)++];
         *entry = (Entry){.name = copy_string(name), .result = json_read(path, error)};
         done = entry->result && read_names(entry, is_cell, path, error) &&
-               read_curves(directory, entry, error) && read_samples(directory, entry, error);
+               (figures_only ||
+                (read_curves(directory, entry, error) && read_samples(directory, entry, error)));
     }
     free(path);
     free(directory);
     return done;
 }
 
-static bool read_entries(const char *directory, const char *kind, bool is_cell, Entry **entries,
-                         int *count, Error *error)
+static bool read_entries(const char *directory, const char *kind, bool is_cell, bool figures_only,
+                         Entry **entries, int *count, Error *error)
 {
     char *parent = path_join(directory, kind);
     Names names = {0};
     bool done = !directory_exists(parent) || directory_list(parent, &names, error);
     for (int64_t i = 0; done && i < names.count; i++)
-        done = read_entry(parent, names.names[i], is_cell, entries, count, error);
+        done = read_entry(parent, names.names[i], is_cell, figures_only, entries, count, error);
     names_free(&names);
     free(parent);
     return done;
@@ -158,13 +159,14 @@ static void sort_entries(Entry *entries, int count)
     if (count > 0) qsort(entries, (size_t)count, sizeof *entries, compare_entries);
 }
 
-bool results_read(const char *directory, Results *results, Error *error)
+bool results_read(const char *directory, bool figures_only, Results *results, Error *error)
 {
     *results = (Results){0};
     if (!directory_exists(directory)) return fail(error, "%s: no such directory", directory);
-    if (!read_entries(directory, "classifiers", false, &results->classifiers,
+    if (!read_entries(directory, "classifiers", false, figures_only, &results->classifiers,
                       &results->classifier_count, error) ||
-        !read_entries(directory, "cells", true, &results->cells, &results->cell_count, error))
+        !read_entries(directory, "cells", true, figures_only, &results->cells, &results->cell_count,
+                      error))
         return false;
     sort_entries(results->classifiers, results->classifier_count);
     sort_entries(results->cells, results->cell_count);

@@ -25,8 +25,8 @@ typedef struct Results {
 } Results;
 
 // False and error when the directory does not exist or one of its files is broken.
-// results_free releases either outcome.
-bool results_read(const char *directory, Results *results, Error *error);
+// figures_only: result.json alone, neither curves nor pictures. results_free releases either outcome.
+bool results_read(const char *directory, bool figures_only, Results *results, Error *error);
 void results_free(Results *results);
 
 // The classifier that this cell attacked and defended (named by classifier_hash); NULL where

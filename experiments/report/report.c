@@ -63,7 +63,7 @@ static void page_body(Text *out, const Results *results)
 bool report_write(const char *directory, const char *path, Error *error)
 {
     Results results;
-    bool done = results_read(directory, &results, error) &&
+    bool done = results_read(directory, false, &results, error) &&
                 (results.cell_count + results.classifier_count > 0 ||
                  fail(error,
                       "%s: no finished cell and no classifier (looked for cells/*/result.json and "

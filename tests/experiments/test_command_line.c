@@ -85,6 +85,7 @@ static void missing_and_bad_values_are_wrong_use(void)
     fails(2, "--target -1", "run --defense if --target -1");
     fails(2, "digits has classes 0 to 9", "run --defense if --target 10");
     fails(2, "digits has classes 0 to 9", "train -o x --target 10");
+    fails(2, "its own target", "run --defense if --target 3 --mode all");
 }
 
 static void settings_must_be_of_the_run_and_in_range(void)

@@ -45,6 +45,26 @@ static void another_data_set_of_the_same_name_is_other_work(void)
     free(data);
 }
 
+// The digest is that of the set before any attack: with another seed other samples are stamped, but
+// the two are one experiment.
+static void seeds_are_repetitions_of_one_experiment(void)
+{
+    char *data = path_of("repeated");
+    write_small_mnist(data, 60, 60);
+    for (int seed = 1; seed <= 2; seed++)
+        succeeded(run_sieve("train --quiet --data mnist --data-dir '%s' --model mlp --attack "
+                            "badnets --set classifier.epochs=1 --seed %d --json %d.json --out s "
+                            ">log",
+                            data, seed, seed));
+    Json *one = read_result("1.json"), *two = read_result("2.json");
+    const char *name = "data_sha256";
+    const char *first = json_get_string(json_get(one, "config"), name, "no digest");
+    check(strcmp(first, json_get_string(json_get(two, "config"), name, "")) == 0, "'%s'", first);
+    json_free(one);
+    json_free(two);
+    free(data);
+}
+
 static void other_arithmetic_is_other_work(void)
 {
     const char *words = "--train-images 20 --test-images 40";
@@ -141,6 +161,7 @@ int main(int argc, char **argv)
     static const Test tests[] = {
         {"another_data_set_of_the_same_name_is_other_work",
          another_data_set_of_the_same_name_is_other_work},
+        {"seeds_are_repetitions_of_one_experiment", seeds_are_repetitions_of_one_experiment},
         {"other_arithmetic_is_other_work", other_arithmetic_is_other_work},
         {"all_that_a_poisoned_folder_says_is_of_the_work",
          all_that_a_poisoned_folder_says_is_of_the_work},
