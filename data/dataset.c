@@ -21,8 +21,8 @@
 
 // The filtering paper's augmentation (facts 1.3, 3.2): a crop out of 5 zeros on every side
 // everywhere, rotation except for MNIST's digits, mirroring where a mirrored image is still of its
-// class. (CelebA's is for its filters; its classifiers are not mirrored there: classifier.flip=0.) The
-// NONE paper's (its facts, 5): 4 zeros, nothing on MNIST.
+// class. (CelebA's is for its filters; its classifiers are not mirrored there: classifier.flip=0.)
+// The NONE paper's (its facts, 5): 4 zeros, nothing on MNIST.
 static const DataSource sources[] = {
     {.name = "digits",
      .place = "drawn by the program",

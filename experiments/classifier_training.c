@@ -3,8 +3,8 @@
 // plus the attack's own loss where it trains networks too. An attack that pretrains its networks has
 // the first epochs to itself. The learning rate falls along half a cosine, or first rises for 30 % of
 // the training (one cycle: networks that diverge at a rate from the start bear it then). (Any
-// schedule that reaches the published accuracies is equivalent for the filters: filtering facts 1.3. It
-// is not for NONE, whose paper trains for 200 epochs; RESULTS.md, "Why the Trojan survived".)
+// schedule that reaches the published accuracies is equivalent for the filters: filtering facts 1.3.
+// It is not for NONE, whose paper trains for 200 epochs: RESULTS.md, "Why the Trojan survived".)
 #include "experiments/classifier_training.h"
 
 #include "core/file.h"

@@ -7,10 +7,11 @@
 //
 // each a mean over the samples of a batch, the last a sum over places and channels as printed, or
 // with the setting mean = 1 the mean over these, too (what a library's mean squared error is): as a
-// sum the larger alphas of Table 12 leave nothing of the accuracy. A benign network is trained first and then goes on with this loss (in
-// one training, on one falling learning rate; facts 3.8 has a finished network and .01 from there). The defender has the trained network and a
-// training set of which a share `rate` is poisoned as BadNets does it (badnets.c), with the
-// watermark; the attacker trains on the rest.
+// sum the larger alphas of Table 12 leave nothing of the accuracy. A benign network is trained first
+// and then goes on with this loss (in one training, on one falling learning rate; facts 3.8 has a
+// finished network and .01 from there). The defender has the trained network and a training set of
+// which a share `rate` is poisoned as BadNets does it (badnets.c), with the watermark; the attacker
+// trains on the rest.
 #include <stdlib.h>
 #include <string.h>
 #include "core/error.h"
