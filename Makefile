@@ -35,7 +35,9 @@ LIBRARY = $(BUILD)/libsieve.a
 CUDA_KERNELS = $(wildcard cuda/kernels/*.cu)
 OBJECTS += $(patsubst %.cu,$(BUILD)/%.emulated.o,$(CUDA_KERNELS))
 CHECKED = $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS)) $(if $(findstring -fsanitize=thread,$(CFLAGS)),,-fsanitize=thread)
-TEST_SOURCES = $(wildcard tests/core/test_*.c tests/nn/test_*.c tests/optim/test_*.c tests/data/test_*.c tests/experiments/test_*.c tests/cuda/test_*.c)
+# The longest first: two run side by side.
+TEST_SOURCES = $(wildcard tests/cuda/test_device_training.c) $(filter-out tests/cuda/test_device_training.c, \
+    $(wildcard tests/cuda/test_*.c tests/experiments/test_*.c tests/core/test_*.c tests/nn/test_*.c tests/optim/test_*.c tests/data/test_*.c))
 TESTS = $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
 
 all: $(BUILD)/sieve $(BUILD)/op_check $(BUILD)/model_check
