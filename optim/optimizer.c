@@ -45,7 +45,13 @@ static void adam_update(Optimizer *optimizer, int i, int64_t values)
                      optimizer->undecayed[i] ? 0 : how->weight_decay,
                      .correction1 = (float)(1 - power(how->beta1, t)),
                      .correction2 = (float)sqrt(1 - power(how->beta2, t))};
-    optimizer->kernels->adam(&step, values, parameter->grad, optimizer->first.items[i].tensor->data,
+    const float *gradient = parameter->grad;
+    if (how->summed) {
+        float *sum = optimizer->sum.items[i].tensor->data;
+        optimizer->kernels->accumulate(values, 1, gradient, sum);
+        gradient = sum;
+    }
+    optimizer->kernels->adam(&step, values, gradient, optimizer->first.items[i].tensor->data,
                              optimizer->second.items[i].tensor->data, parameter->data);
 }
 
@@ -102,6 +108,7 @@ Optimizer *optimizer_create_adam(const Parameters *parameters, Adam how)
     optimizer->adam = how;
     add_state(&optimizer->first, parameters, "first_moment");
     add_state(&optimizer->second, parameters, "second_moment");
+    if (how.summed) add_state(&optimizer->sum, parameters, "gradient_sum");
     return optimizer;
 }
 
@@ -110,6 +117,7 @@ void optimizer_free(Optimizer *optimizer)
     if (!optimizer) return;
     parameters_free(&optimizer->first);
     parameters_free(&optimizer->second);
+    parameters_free(&optimizer->sum);
     free(optimizer->parameters);
     free(optimizer->rates);
     free(optimizer->undecayed);
@@ -121,6 +129,7 @@ void optimizer_move(Optimizer *optimizer, const Kernels *kernels)
 {
     parameters_move(&optimizer->first, kernels->memory);
     parameters_move(&optimizer->second, kernels->memory);
+    parameters_move(&optimizer->sum, kernels->memory);
     optimizer->kernels = kernels;
 }
 
@@ -138,7 +147,8 @@ static bool go_together(const Optimizer *optimizer, int i)
            optimizer->rates[i + 1] == optimizer->rates[i] &&
            optimizer->undecayed[i + 1] == optimizer->undecayed[i] &&
            tensors_side_by_side(optimizer->parameters[i], optimizer->parameters[i + 1]) &&
-           states_side_by_side(&optimizer->first, i) && states_side_by_side(&optimizer->second, i);
+           states_side_by_side(&optimizer->first, i) &&
+           states_side_by_side(&optimizer->second, i) && states_side_by_side(&optimizer->sum, i);
 }
 
 // Where tensors lie side by side the zeros between them are updated too, and stay zeros.
@@ -164,6 +174,7 @@ void optimizer_store(const Optimizer *optimizer, const char *prefix, Safetensors
     safetensors_add(file, name, STORED_U64, 1, &count, optimizer->steps);
     parameters_store(&optimizer->first, prefix, file);
     parameters_store(&optimizer->second, prefix, file);
+    parameters_store(&optimizer->sum, prefix, file);
 }
 
 bool optimizer_restore(Optimizer *optimizer, const char *prefix, const Safetensors *file,
@@ -176,8 +187,10 @@ bool optimizer_restore(Optimizer *optimizer, const char *prefix, const Safetenso
     if (steps->type != STORED_U64 || steps->rank != 1 || steps->count != optimizer->count)
         return fail(error, "%s: tensor %s is not %d step counts", path, name, optimizer->count);
     if (!parameters_fit(&optimizer->first, prefix, file, path, error) ||
+        !parameters_fit(&optimizer->sum, prefix, file, path, error) ||
         !parameters_restore(&optimizer->second, prefix, file, path, error) ||
-        !parameters_restore(&optimizer->first, prefix, file, path, error))
+        !parameters_restore(&optimizer->first, prefix, file, path, error) ||
+        !parameters_restore(&optimizer->sum, prefix, file, path, error))
         return false;
     for (int i = 0; i < optimizer->count; i++)
         optimizer->steps[i] = ((const uint64_t *)steps->data)[i];

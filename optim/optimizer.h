@@ -15,6 +15,8 @@ typedef struct Adam {
     float learning_rate;
     float beta1, beta2, epsilon; // 0 means .9, .999, 1e-8
     float weight_decay;
+    bool summed; // each step goes along the sum of all gradients since the first, as where nobody
+                 // zeroes them
 } Adam;
 
 typedef struct Optimizer Optimizer;
@@ -28,6 +30,7 @@ struct Optimizer {
     bool *undecayed;     // [count]
     uint64_t *steps; // [count] updates so far of each: a tensor without a gradient sits a step out
     Parameters first, second; // SGD: velocity, none; Adam: first and second moments; same order
+    Parameters sum;           // Adam, summed: of the gradients; else none
     Sgd sgd;
     Adam adam;
 };
@@ -48,7 +51,7 @@ void optimizer_move(Optimizer *optimizer, const Kernels *kernels);
 void optimizer_step(Optimizer *optimizer);
 
 // The state as part of a checkpoint, in tensors named "PREFIX" + "NAME.velocity" (.first_moment,
-// .second_moment) and "PREFIX" + "steps"; prefix is like "optimizer.". On failure nothing has
+// .second_moment, .gradient_sum) and "PREFIX" + "steps"; prefix is like "optimizer.". On failure nothing has
 // changed.
 void optimizer_store(const Optimizer *optimizer, const char *prefix, Safetensors *file);
 bool optimizer_restore(Optimizer *optimizer, const char *prefix, const Safetensors *file,

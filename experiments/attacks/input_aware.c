@@ -15,8 +15,8 @@
 //
 // A batch is shuffled, so that other images of the same batch serve as x'; the authors' code draws
 // them from a second, independent pass over the data, and never zeroes G's gradients, so that each
-// step goes along their sum since the start: here each step has its own. Adam of both generators
-// falls along half a cosine, as the classifier's learning rate does.
+// step goes along their sum since the start; here each step has its own, or with accumulate = 1 the
+// sum. Adam of both generators falls along half a cosine, as the classifier's learning rate does.
 #include <math.h>
 #include <stdlib.h>
 #include "core/error.h"
@@ -34,6 +34,7 @@ static const Setting settings[] = {
     {"lambda_norm", 100, 100, "weight of the mask's excess over its density", {0, 1e6, false}},
     {"density", 0.032, 0.032, "value of a mask that costs nothing", {0, 1, false}},
     {"learning_rate", 0.01, 0.01, "of Adam for both generators at first", {0, 1e3, false}},
+    {"accumulate", 0, 0, "1: G moves along the sum of its gradients since the start", {0, 1, true}},
     {"beta1", 0.5, 0.5, "of Adam", {1e-6, 0.9999, false}},
     {"beta2", 0.9, 0.9, "of Adam", {1e-6, 0.999999, false}},
     {0}};
@@ -58,14 +59,16 @@ static void set_constant(Attack *attack, const float *values)
     for (int i = 0; i < attack->channels; i++) tensor->data[i] = values[i];
 }
 
-static AttackNetwork network_of(const Attack *attack, const char *name, ImageGenerator *generator)
+static AttackNetwork network_of(const Attack *attack, const char *name, bool sum,
+                                ImageGenerator *generator)
 {
     const Json *set = attack->settings;
     initialize_default(&generator->parameters, (RandomKey){attack->seed, random_purpose(name), 0});
     return (AttackNetwork){
         name, &generator->parameters,
         optimizer_create_adam(&generator->parameters,
-                              (Adam){.learning_rate = (float)setting(set, "learning_rate"),
+                              (Adam){.summed = sum,
+                                     .learning_rate = (float)setting(set, "learning_rate"),
                                      .beta1 = (float)setting(set, "beta1"),
                                      .beta2 = (float)setting(set, "beta2")})};
 }
@@ -80,8 +83,9 @@ static bool create(Attack *attack, Error *error)
     if (!own->pattern) return false;
     own->mask = image_generator_create(height, width, channels, 1, error);
     if (!own->mask) return false;
-    attack->networks[PATTERN] = network_of(attack, "pattern", own->pattern);
-    attack->networks[MASK] = network_of(attack, "mask", own->mask);
+    attack->networks[PATTERN] =
+        network_of(attack, "pattern", setting(attack->settings, "accumulate") > 0, own->pattern);
+    attack->networks[MASK] = network_of(attack, "mask", false, own->mask);
     attack->network_count = 2;
     return true;
 }

@@ -113,6 +113,21 @@ static void test_adam_with_weight_decay(void)
     check_run(&parameters, optimizer, (double[]){0.989972667, -0.482581765, 0.239090006});
 }
 
+static Optimizer *create_summed(const Parameters *parameters)
+{
+    Adam how = adam;
+    how.summed = true;
+    return optimizer_create_adam(parameters, how);
+}
+
+// The same in PyTorch without zero_grad().
+static void test_adam_with_summed_gradients(void)
+{
+    Parameters parameters = three_values();
+    Optimizer *optimizer = create_summed(&parameters);
+    check_run(&parameters, optimizer, (double[]){0.982626088, -0.470133408, 0.234807604});
+}
+
 static void test_a_tensor_without_gradient_sits_the_step_out(void)
 {
     Parameters parameters = three_values();
@@ -185,6 +200,7 @@ static void test_a_restored_optimizer_goes_on_in_the_same_bits(void)
 {
     check_resume(create_sgd);
     check_resume(create_adam);
+    check_resume(create_summed);
 }
 
 static void test_a_wrong_state_is_refused_and_changes_nothing(void)
@@ -325,6 +341,7 @@ int main(int argc, char **argv)
         {"sgd_with_nesterov_momentum", test_sgd_with_nesterov_momentum},
         {"adam_with_pytorchs_defaults", test_adam_with_pytorchs_defaults},
         {"adam_with_weight_decay", test_adam_with_weight_decay},
+        {"adam_with_summed_gradients", test_adam_with_summed_gradients},
         {"a_tensor_without_gradient_sits_the_step_out",
          test_a_tensor_without_gradient_sits_the_step_out},
         {"the_learning_rate_may_change_between_steps",
