@@ -356,7 +356,7 @@ static Optimizer *create_adam(const Case *c, const Parameters *parameters)
 {
     return optimizer_create_adam(parameters, (Adam){real(c, "lr", 1e-3), real(c, "beta1", 0.9),
                                                     real(c, "beta2", 0.999), real(c, "eps", 1e-8),
-                                                    real(c, "weight_decay", 0)});
+                                                    real(c, "weight_decay", 0), false});
 }
 
 static bool run_sgd(Case *c)
