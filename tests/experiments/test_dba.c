@@ -144,10 +144,10 @@ static void what_does_not_suit_is_refused(void)
                   data);
     check(o.status == 1 && strstr(o.errors, "abl: its training is not one of a federation"),
           "%d '%s'", o.status, o.errors);
-    o = run_sieve("%s --data-dir '%s' --mode all --defense none --out b", RUN, data);
+    o = run_sieve("%s --data-dir '%s' --target 0 --mode all --defense none --out b", RUN, data);
     check(o.status == 1 && strstr(o.errors, "--mode single"), "%d '%s'", o.status, o.errors);
-    succeeded(run_sieve("poison --quiet --data mnist --data-dir '%s' --attack dba --poisoned p "
-                        "--train-images 50",
+    succeeded(run_sieve("poison --quiet --data mnist --data-dir '%s' --attack dba --target 2 "
+                        "--set dba.start=1 --set dba.epochs=2 --poisoned p --train-images 50",
                         data));
     o = run_sieve("%s --data-dir '%s' --poisoned p --defense none --out b", RUN, data);
     check(o.status == 1 && strstr(o.errors, "who has which samples"), "%d '%s'", o.status,
