@@ -4,7 +4,7 @@
 #include "core/error.h"
 #include "core/kernels.h"
 
-enum { ALIGNMENT = 64, LARGE_PAGE = 2 << 20 };
+enum { ALIGNMENT = 64 };
 // Blocks double up to the last size; all live until the reset, so that much larger ones could hold
 // twice of what is needed.
 static const int64_t FIRST_BLOCK = 1 << 20, LAST_BLOCK = 1 << 30;
@@ -61,9 +61,8 @@ void *arena_allocate(Arena *arena, int64_t bytes)
     bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     Block *block = arena->block;
     if (!block || block->size - block->used < bytes) {
-        int64_t size = !block                         ? FIRST_BLOCK
-                       : 2 * block->size < LAST_BLOCK ? 2 * block->size
-                                                      : LAST_BLOCK;
+        int64_t size = block ? 2 * block->size : FIRST_BLOCK;
+        if (size > LAST_BLOCK) size = LAST_BLOCK;
         if (size < bytes) size = bytes;
         block = arena->block = block_create(arena, size, block);
     }
@@ -78,7 +77,6 @@ void arena_reset(Arena *arena)
     Block *block = arena->block;
     if (block && block->previous) { // it took several: next time one block holds it all
         int64_t size = arena->used + arena->used / 8; // an eighth for what varies from step to step
-        size = (size + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
         blocks_free(arena);
         arena->block = block_create(arena, size, NULL);
     } else if (block) {

@@ -23,7 +23,7 @@ suite() { # NAME CFLAGS PROGRAM...
 export SIEVE_TEST_SMALL=1
 export UBSAN_OPTIONS=halt_on_error=1 TSAN_OPTIONS=halt_on_error=1
 # The longest first: two run side by side.
-every=$(cd tests && ls -U cuda/test_*.c experiments/test_*.c core/test_*.c nn/test_*.c optim/test_*.c data/test_*.c | sed 's/\.c$//' |
+every=$(cd tests && printf '%s\n' cuda/test_*.c experiments/test_*.c core/test_*.c nn/test_*.c optim/test_*.c data/test_*.c | sed 's/\.c$//' |
     grep -vE '/test_(run|training_cell|baseline_runs|dp_sgd|blobs)$')
 suite address "-O2 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer" $every
 suite thread "-O2 -fsanitize=thread" core/test_kernels core/test_winograd core/test_frozen core/test_determinism core/test_tape \

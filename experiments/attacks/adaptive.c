@@ -55,7 +55,6 @@ static bool create(Attack *attack, Error *error)
     own->badnets.method = &attack_badnets;
     own->badnets.triggers = NULL;
     own->observer = (Observer){see, own};
-    own->badnets.constant_count = 0;
     if (!attack_badnets.create(&own->badnets, error)) return false;
     attack->constant_count = own->badnets.constant_count; // the attack's: they go where it goes
     memcpy(attack->constants, own->badnets.constants, sizeof attack->constants);

@@ -16,102 +16,91 @@ static const PublishedSet *set_named(const char *name)
     return published_set(0);
 }
 
+static const struct {
+    const char *set;
+    PublishedLine line;
+    const char *figure;
+    double value;
+} samples[] = {
+    {"filtering/attacks",
+     {"mnist", "none", "single", "", "", "", 0, 0, "", ""},
+     "clean_accuracy",
+     99.56},
+    {"filtering/attacks",
+     {"mnist", "input-aware", "single", "", "", "", 0, 0, "", ""},
+     "cross_accuracy",
+     96.05},
+    {"filtering/attacks",
+     {"mnist", "wanet", "single", "", "", "", 0, 0, "", ""},
+     "trojan_accuracy",
+     98.73},
+    {"filtering/attacks",
+     {"celeba", "wanet", "single", "", "", "", 0, 0, "", ""},
+     "noise_accuracy",
+     77.24},
+    {"filtering/attacks",
+     {"mnist", "input-aware", "all", "", "", "", 0, 0, "", ""},
+     "trojan_accuracy",
+     97.64},
+    {"filtering/attacks",
+     {"gtsrb", "badnet+", "all", "", "", "", 0, 0, "", ""},
+     "clean_accuracy",
+     99.63},
+    {"filtering/main", {"mnist", "badnet+", "single", "aif", "", "", 0, 0, "", ""}, "R", 4.86},
+    {"filtering/main", {"cifar10", "image-bi+", "single", "if", "", "", 0, 0, "", ""}, "T", 37.48},
+    {"filtering/main", {"celeba", "wanet", "single", "aif", "", "", 0, 0, "", ""}, "R", 5.74},
+    {"filtering/main", {"celeba", "wanet", "single", "aif", "", "", 0, 0, "", ""}, "FNR", 12.87},
+    {"filtering/main", {"mnist", "none", "single", "vif", "", "", 0, 0, "", ""}, "FPR", 0.27},
+    {"filtering/all-target",
+     {"gtsrb", "input-aware", "all", "aif", "", "", 0, 0, "", ""},
+     "R",
+     2.39},
+    {"filtering/all-target",
+     {"mnist", "badnet+", "all", "vif", "", "", 0, 0, "", ""},
+     "FNR",
+     49.97},
+    {"none/1", {"mnist", "badnets", "single", "none", "nin", "", 0, 0, "", ""}, "ASR", 0.06},
+    {"none/1", {"gtsrb", "badnets", "all", "", "resnet18", "", 0, 0, "", ""}, "BA", 95.71},
+    {"none/1", {"cifar10", "badnets", "single", "abl", "vgg16", "", 0, 0, "", ""}, "ASR", 100},
+    {"none/1",
+     {"imagenet-pair", "hidden-trigger", "single", "activation-clustering", "alexnet", "", 0, 0, "",
+      ""},
+     "ASR",
+     22},
+    {"none/2",
+     {"trojai", "natural", "single", "none", "vgg11-bn", "rounds", 10, 0, "", ""},
+     "ASR",
+     56.68},
+    {"none/2",
+     {"cifar10", "natural", "single", "dp-sgd", "nin", "clip", 4, 0, "", ""},
+     "ASR",
+     98.85},
+    {"none/3", {"imagenet10", "none", "single", "none", "vgg16", "", 0, 0, "", ""}, "BA", 83.41},
+    {"none/4",
+     {"cifar10", "badnets", "single", "none", "resnet18", "size", 20, 0, "", ""},
+     "ASR",
+     99.82},
+    {"none/6",
+     {"cifar10", "badnets", "single", "", "resnet18", "rate", 0.2, 0, "", ""},
+     "BA",
+     92.7},
+    {"none/9",
+     {"cifar10", "badnets", "all", "none", "resnet18", "select", 0.3, 0, "", ""},
+     "ASR",
+     41.07},
+    {"none/10",
+     {"cifar10", "badnets", "single", "none", "resnet18", "lambda_low", 0.3, 0, "", ""},
+     "ASR",
+     0.99},
+    {"none/11", {"mnist", "dba", "single", "none", "mnist-dba", "", 0, 0, "", ""}, "ASR", 0.13},
+    {"none/11", {"cifar10", "dba", "single", "", "resnet18-dba", "", 0, 0, "", ""}, "BA", 80.31},
+    {"none/12",
+     {"cifar10", "adaptive", "single", "none", "vgg16", "alpha", 0.01, 0, "", ""},
+     "BA",
+     86.5}};
+
 static void published_figures_are_the_papers(void)
 {
-    static const struct {
-        const char *set;
-        PublishedLine line;
-        const char *figure;
-        double value;
-    } samples[] = {
-        {"filtering/attacks",
-         {"mnist", "none", "single", "", "", "", 0, 0, "", ""},
-         "clean_accuracy",
-         99.56},
-        {"filtering/attacks",
-         {"mnist", "input-aware", "single", "", "", "", 0, 0, "", ""},
-         "cross_accuracy",
-         96.05},
-        {"filtering/attacks",
-         {"mnist", "wanet", "single", "", "", "", 0, 0, "", ""},
-         "trojan_accuracy",
-         98.73},
-        {"filtering/attacks",
-         {"celeba", "wanet", "single", "", "", "", 0, 0, "", ""},
-         "noise_accuracy",
-         77.24},
-        {"filtering/attacks",
-         {"mnist", "input-aware", "all", "", "", "", 0, 0, "", ""},
-         "trojan_accuracy",
-         97.64},
-        {"filtering/attacks",
-         {"gtsrb", "badnet+", "all", "", "", "", 0, 0, "", ""},
-         "clean_accuracy",
-         99.63},
-        {"filtering/main", {"mnist", "badnet+", "single", "aif", "", "", 0, 0, "", ""}, "R", 4.86},
-        {"filtering/main",
-         {"cifar10", "image-bi+", "single", "if", "", "", 0, 0, "", ""},
-         "T",
-         37.48},
-        {"filtering/main", {"celeba", "wanet", "single", "aif", "", "", 0, 0, "", ""}, "R", 5.74},
-        {"filtering/main",
-         {"celeba", "wanet", "single", "aif", "", "", 0, 0, "", ""},
-         "FNR",
-         12.87},
-        {"filtering/main", {"mnist", "none", "single", "vif", "", "", 0, 0, "", ""}, "FPR", 0.27},
-        {"filtering/all-target",
-         {"gtsrb", "input-aware", "all", "aif", "", "", 0, 0, "", ""},
-         "R",
-         2.39},
-        {"filtering/all-target",
-         {"mnist", "badnet+", "all", "vif", "", "", 0, 0, "", ""},
-         "FNR",
-         49.97},
-        {"none/1", {"mnist", "badnets", "single", "none", "nin", "", 0, 0, "", ""}, "ASR", 0.06},
-        {"none/1", {"gtsrb", "badnets", "all", "", "resnet18", "", 0, 0, "", ""}, "BA", 95.71},
-        {"none/1", {"cifar10", "badnets", "single", "abl", "vgg16", "", 0, 0, "", ""}, "ASR", 100},
-        {"none/1",
-         {"imagenet-pair", "hidden-trigger", "single", "activation-clustering", "alexnet", "", 0, 0,
-          "", ""},
-         "ASR",
-         22},
-        {"none/2",
-         {"trojai", "natural", "single", "none", "vgg11-bn", "rounds", 10, 0, "", ""},
-         "ASR",
-         56.68},
-        {"none/2",
-         {"cifar10", "natural", "single", "dp-sgd", "nin", "clip", 4, 0, "", ""},
-         "ASR",
-         98.85},
-        {"none/3",
-         {"imagenet10", "none", "single", "none", "vgg16", "", 0, 0, "", ""},
-         "BA",
-         83.41},
-        {"none/4",
-         {"cifar10", "badnets", "single", "none", "resnet18", "size", 20, 0, "", ""},
-         "ASR",
-         99.82},
-        {"none/6",
-         {"cifar10", "badnets", "single", "", "resnet18", "rate", 0.2, 0, "", ""},
-         "BA",
-         92.7},
-        {"none/9",
-         {"cifar10", "badnets", "all", "none", "resnet18", "select", 0.3, 0, "", ""},
-         "ASR",
-         41.07},
-        {"none/10",
-         {"cifar10", "badnets", "single", "none", "resnet18", "lambda_low", 0.3, 0, "", ""},
-         "ASR",
-         0.99},
-        {"none/11", {"mnist", "dba", "single", "none", "mnist-dba", "", 0, 0, "", ""}, "ASR", 0.13},
-        {"none/11",
-         {"cifar10", "dba", "single", "", "resnet18-dba", "", 0, 0, "", ""},
-         "BA",
-         80.31},
-        {"none/12",
-         {"cifar10", "adaptive", "single", "none", "vgg16", "alpha", 0.01, 0, "", ""},
-         "BA",
-         86.5}};
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
         double value =
             published_value(set_named(samples[i].set), &samples[i].line, samples[i].figure);
@@ -207,46 +196,43 @@ static void means_of_the_seeds_stand_beside_the_published(void)
     text_free(&table);
 }
 
-static void of_several_experiments_the_papers_scale_and_the_most_seeds_count(void)
+// filtering/main's line of VIF against BadNet+ on MNIST; valid until the next line_with.
+static const char *line_of_vif(const char *directory)
 {
     Error error = {0};
     Text table = {0};
+    check(paper_table("filtering/main", directory, &table, &error), "%s", error.message);
+    const char *line = line_with(table.text, "mnist    badnet+      single  vif");
+    text_free(&table);
+    return line;
+}
+
+static void of_several_experiments_the_papers_scale_and_the_most_seeds_count(void)
+{
     const char *directory = directory_named("several");
     for (int seed = 1; seed <= 3; seed++)
         write_result(directory, seed, "vif", "quick", seed, 60000, 1, 50);
-    check(paper_table("filtering/main", directory, &table, &error), "%s", error.message);
-    const char *line = line_with(table.text, "mnist    badnet+      single  vif");
+    const char *line = line_of_vif(directory);
     check(strstr(line, "50.00     2.36") && strstr(line, "quick scale"), "'%s'", line);
-    text_free(&table);
-    table = (Text){0};
     write_result(directory, 4, "vif", "paper", 1, 60000, 1, 40);
     write_result(directory, 5, "vif", "paper", 1, 60000, 2, 30);
     write_result(directory, 6, "vif", "paper", 2, 60000, 2, 20);
-    check(paper_table("filtering/main", directory, &table, &error), "%s", error.message);
-    line = line_with(table.text, "mnist    badnet+      single  vif");
+    line = line_of_vif(directory);
     check(strstr(line, "25.00     2.36") && strstr(line, "(4 more with other settings)"), "'%s'",
           line);
     check(!strstr(line, "quick"), "'%s'", line);
-    text_free(&table);
 }
 
 static void a_part_of_the_training_set_is_told_and_comes_behind_more_of_it(void)
 {
-    Error error = {0};
-    Text table = {0};
     const char *directory = directory_named("parts");
     for (int seed = 1; seed <= 2; seed++)
         write_result(directory, seed, "vif", "paper", seed, 1280, 1, 50);
-    check(paper_table("filtering/main", directory, &table, &error), "%s", error.message);
-    const char *line = line_with(table.text, "mnist    badnet+      single  vif");
+    const char *line = line_of_vif(directory);
     check(strstr(line, "50.00     2.36") && strstr(line, "      2    1280"), "'%s'", line);
-    text_free(&table);
-    table = (Text){0};
     write_result(directory, 3, "vif", "paper", 1, 60000, 1, 40);
-    check(paper_table("filtering/main", directory, &table, &error), "%s", error.message);
-    line = line_with(table.text, "mnist    badnet+      single  vif");
+    line = line_of_vif(directory);
     check(strstr(line, "40.00     2.36") && strstr(line, "      1   60000"), "'%s'", line);
-    text_free(&table);
 }
 
 // A finished cell of CIFAR-10 under BadNets with NONE.

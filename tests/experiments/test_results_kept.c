@@ -28,20 +28,19 @@ static void differs(char *a, char *b, const char *why)
 
 static void another_data_set_of_the_same_name_is_other_work(void)
 {
-    char *data = path_of("data"), *words;
+    char *data = path_of("data");
     write_small_mnist(data, 60, 60);
-    Text text = {0};
-    text_append(&text, "--data mnist --data-dir '%s'", data);
-    words = text.text;
-    char *first = hash_of("", words), *again = hash_of("", words);
+    Text words = {0};
+    text_append(&words, "--data mnist --data-dir '%s'", data);
+    char *first = hash_of("", words.text), *again = hash_of("", words.text);
     check(strcmp(first, again) == 0, "the same files are the same work");
     free(again);
     // the last pixel of the last test image
     succeeded(run_shell("printf x | dd of='%s/mnist/t10k-images-idx3-ubyte' bs=1 seek=47055 "
                         "conv=notrunc status=none",
                         data));
-    differs(first, hash_of("", words), "another pixel");
-    text_free(&text);
+    differs(first, hash_of("", words.text), "another pixel");
+    text_free(&words);
     free(data);
 }
 
